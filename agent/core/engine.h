@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The single writer: every change of the set of marks goes through its queue. It takes all
+ * that has queued up, decides each operation in order against its index, programs the
+ * datapath, commits the store once, and only then completes the operations. Readers never
+ * enter the queue.
+ *
+ * Threads: engine_submit() and the readers from any thread; done() runs on the writer's.
+ */
+#ifndef WAYMARK_ENGINE_H
+#define WAYMARK_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/fault.h"
+#include "core/mark.h"
+
+struct datapath;
+struct store;
+struct engine;
+
+enum outcome {
+	OUTCOME_NONE,
+	OUTCOME_CREATED,
+	OUTCOME_UPDATED,
+	OUTCOME_UNCHANGED,
+	OUTCOME_REMOVED,
+	OUTCOME_ABSENT,
+};
+
+enum engine_verb { ENGINE_SET, ENGINE_CLEAR };
+
+/* One operation. The caller owns it until engine_submit() and again from done() on. */
+struct engine_op {
+	enum engine_verb verb;
+	/* SET: match, action, cookie. CLEAR: match. Both: owner, for whom the call acts. Out,
+	 * unless ABSENT or refused: the mark as it stands, or as it was removed. */
+	struct mark mark;
+	/* May the operation still be applied? Asked once, at its turn, on the writer's thread.
+	 * NULL: yes. */
+	bool (*wanted)(struct engine_op *op);
+	/* Called exactly once. */
+	void (*done)(struct engine_op *op);
+
+	/* Out. */
+	enum outcome outcome; /* OUTCOME_NONE: refused (fault), or not wanted (fault.code 0) */
+	struct traffic_count counters; /* of `mark` */
+	uint64_t revision; /* of the change, else the newest */
+	struct fault fault;
+	/* The mark that stands in the way, where fault.reason is NOT_OWNER. */
+	struct mark conflict;
+
+	/* The engine's. */
+	struct engine_op *next;
+};
+
+/* The datapath and the store are borrowed until engine_free(), and must be empty. Starts
+ * the writer's thread. 0 or negative errno. */
+int engine_new(struct datapath *datapath, struct store *store, struct engine **ret);
+
+/* Completes what is queued, then ends the writer. No thread may submit any more. */
+void engine_free(struct engine *engine);
+
+void engine_submit(struct engine *engine, struct engine_op *op);
+
+/* A reader's answer. */
+struct engine_mark {
+	struct mark mark;
+	struct traffic_count counters;
+};
+
+/* The mark with exactly this match. 0 or -ENOENT. */
+int engine_get(struct engine *engine, const struct match *match, struct engine_mark *ret);
+
+/* The mark that a packet described by this match gets: the most specific one that covers
+ * it. 0 or -ENOENT. */
+int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret);
+
+/* Current counters of the mark with this match and revision; zero if it is gone. */
+struct traffic_count engine_counters(struct engine *engine, const struct match *match);
+
+/* Newest revision, 0 at first. */
+uint64_t engine_revision(struct engine *engine);
+
+/* Number of marks that this owner has. */
+uint64_t engine_owner_marks(struct engine *engine, const char *owner);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A mark: which packets (match), what is written into them (action), and what people know
+ * about it. Plain values without pointers, free to copy.
+ */
+#ifndef WAYMARK_MARK_H
+#define WAYMARK_MARK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MARK_COOKIE_MAX 128 /* octets */
+#define MARK_OWNER_MAX 255 /* octets */
+
+enum mark_kind { MARK_FLOW = 1, MARK_ENDPOINT, MARK_HOST, MARK_NETWORK };
+
+/* Unused fields and padding are zero, so matches are compared and hashed as bytes.
+ * Made by match_parse(). */
+struct match {
+	uint8_t destination[16];
+	uint8_t source[16]; /* FLOW */
+	uint16_t source_port; /* host byte order; FLOW */
+	uint16_t destination_port; /* host byte order; FLOW, ENDPOINT */
+	uint8_t protocol; /* IANA number; FLOW, ENDPOINT */
+	uint8_t kind; /* enum mark_kind */
+	uint8_t prefix_length; /* 0..128; 128 for all kinds but NETWORK */
+	uint8_t padding;
+};
+
+_Static_assert(sizeof(struct match) == 40, "matches are compared as bytes");
+
+enum mark_label { MARK_LABEL_NONE, MARK_LABEL_RAW, MARK_LABEL_SCITAG };
+
+/* What the datapath needs to know. */
+struct mark_action {
+	uint8_t label; /* enum mark_label */
+	bool has_dscp;
+	uint8_t dscp; /* 0..63 */
+	uint8_t activity; /* 0..63; SCITAG */
+	uint16_t experiment; /* 1..511; SCITAG */
+	uint32_t flow_label; /* 0..0xFFFFF; RAW */
+};
+
+struct traffic_count {
+	uint64_t packets;
+	uint64_t bytes;
+};
+
+struct mark {
+	struct match match;
+	struct mark_action action;
+	char cookie[MARK_COOKIE_MAX + 1];
+	char owner[MARK_OWNER_MAX + 1];
+	uint64_t revision; /* of the last change */
+	int64_t create_time; /* ns since 1970 */
+};
+
+/* Do both write the same bits? */
+bool mark_action_equal(const struct mark_action *a, const struct mark_action *b);
+
+#endif

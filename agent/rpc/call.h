@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One call as its handler sees it, of any kind: unary, server, client or bidi stream.
+ *
+ * Handlers run on completion-queue threads, one at a time for one call, and must not block.
+ * They may keep the call beyond their return with rpc_call_ref(); rpc_call_send() and
+ * rpc_call_finish() are then allowed from any thread.
+ */
+#ifndef WAYMARK_RPC_CALL_H
+#define WAYMARK_RPC_CALL_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "rpc/peer.h"
+#include "rpc/status.h"
+
+struct rpc_call;
+
+enum rpc_kind { RPC_UNARY, RPC_SERVER_STREAM, RPC_CLIENT_STREAM, RPC_BIDI_STREAM };
+
+/* One row of a service's table. Constant while the server lives. */
+struct rpc_method {
+	const char *path; /* "/package.Service/Method" */
+	enum rpc_kind kind;
+	/* Health and reflection answer every peer; others only whom `admit` lets in. */
+	bool public_access;
+	const ProtobufCMessageDescriptor *request, *response;
+
+	/* A client or bidi stream is open; may be NULL. */
+	void (*opened)(struct rpc_call *call);
+	/* A request has arrived, checked and unpacked; valid until the handler returns. Exactly
+	 * one for unary and server streams. On client and bidi streams the next one is read
+	 * when the handler returns. */
+	void (*message)(struct rpc_call *call, const ProtobufCMessage *request);
+	/* The client has half-closed a client or bidi stream; may be NULL. */
+	void (*half_closed)(struct rpc_call *call);
+	/* The last rpc_call_send() was taken over by flow control: the next may follow. May be
+	 * NULL. Not called after the call was finished. */
+	void (*writable)(struct rpc_call *call);
+	/* The call is over for the client: cancelled, deadline passed, connection gone or
+	 * status sent. The handler's last callback; drop references to the call here. May be
+	 * NULL. */
+	void (*closed)(struct rpc_call *call);
+};
+
+/* `user` of the rpc_service that the method belongs to. */
+void *rpc_call_service(const struct rpc_call *call);
+const struct rpc_method *rpc_call_method(const struct rpc_call *call);
+/* Who calls; lives as long as the call. */
+const struct rpc_peer *rpc_call_peer(const struct rpc_call *call);
+
+/* The handler's own pointer, NULL at first. */
+void rpc_call_set_data(struct rpc_call *call, void *data);
+void *rpc_call_data(const struct rpc_call *call);
+
+/* Memory that lives as long as the call; NULL when the arena's cap is reached. */
+void *rpc_call_alloc(struct rpc_call *call, size_t size);
+
+/* Keeps the call alive beyond `closed`; pair with rpc_call_unref(). */
+struct rpc_call *rpc_call_ref(struct rpc_call *call);
+void rpc_call_unref(struct rpc_call *call);
+
+/* Cancelled, deadline passed or connection gone: nobody waits for the answer. */
+bool rpc_call_cancelled(const struct rpc_call *call);
+
+/* Streams: packs and sends one message. 0; -EAGAIN while the last one is not taken over yet
+ * (wait for `writable`); -ENOMEM; -EPIPE after rpc_call_finish() or cancellation. */
+int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message);
+
+/* Ends the call, exactly once. response: for unary and client streams with an OK status, else
+ * NULL. status NULL means OK. Harmless if the client is gone. */
+void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
+		     const ProtobufCMessage *response);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A gRPC server on the C core and protobuf-c, driven by tables of methods. Knows nothing of
+ * marks. Every C-core call of the agent is in this folder.
+ *
+ * Life: rpc_server_new, rpc_server_add_*, rpc_server_start, rpc_server_drain, rpc_server_free,
+ * all from one thread. Block SIGPIPE and the signals that the main loop handles before
+ * rpc_server_new(): the C core starts threads.
+ */
+#ifndef WAYMARK_RPC_SERVER_H
+#define WAYMARK_RPC_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rpc/call.h"
+
+struct rpc_server;
+
+/* The methods of one proto service. */
+struct rpc_service {
+	const char *name; /* "package.Service" */
+	const struct rpc_method *methods;
+	size_t n_methods;
+	void *user; /* rpc_call_service() */
+};
+
+struct rpc_options {
+	const char *error_domain; /* ErrorInfo.domain; a constant */
+	unsigned int threads; /* that serve the completion queue; 0: 2 */
+	/* May this peer call this method at all? Asked before the request is unpacked, for
+	 * methods without public_access; fills the status when not. NULL: everybody may. */
+	bool (*admit)(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
+		      struct rpc_status *status);
+	void *admit_user;
+	/* FileDescriptorSet (with imports) that reflection serves. */
+	const uint8_t *descriptor_set;
+	size_t descriptor_set_size;
+};
+
+/* 0 or -ENOMEM. Health (grpc.health.v1) and reflection (v1 and v1alpha) are built in. */
+int rpc_server_new(const struct rpc_options *options, struct rpc_server **ret);
+
+/* Before start. The service is borrowed until rpc_server_free(). */
+int rpc_server_add_service(struct rpc_server *server, const struct rpc_service *service);
+
+struct rpc_tls_files {
+	const char *certificate; /* PEM chain, own certificate first */
+	const char *key; /* PEM */
+	const char *client_ca; /* PEM; clients must present a certificate of one of these */
+};
+
+/* Listens on "unix:/path" (own accept loop, mode 0660), or on "host:port" / "[v6]:port" with
+ * mutual TLS, or in plaintext when `tls` is NULL and `insecure_loopback` is set. Port 0 takes
+ * any. 0; -EINVAL for an address that makes no sense or plaintext that is not loopback;
+ * -EADDRINUSE; else negative errno; *error (a static or owned-by-server text, valid until the
+ * next call) says what and names the address. */
+int rpc_server_listen(struct rpc_server *server, const char *address,
+		      const struct rpc_tls_files *tls, bool insecure_loopback,
+		      const char **error);
+
+/* TCP port of the n-th "host:port" listener, in the order of rpc_server_listen(); 0: none. */
+int rpc_server_port(const struct rpc_server *server, size_t n);
+
+/* Serves. Health says NOT_SERVING until rpc_server_set_serving(). 0 or negative errno. */
+int rpc_server_start(struct rpc_server *server);
+
+/* What health answers for "" and for every service added. Any thread. */
+void rpc_server_set_serving(struct rpc_server *server, bool serving);
+
+/* Stops: health NOT_SERVING, no new connections, GOAWAY, streams end with UNAVAILABLE, calls in
+ * flight get grace_ms to finish and are cancelled then. Returns when all of them are over. */
+void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms);
+
+/* After drain (or before start). NULL is fine. */
+void rpc_server_free(struct rpc_server *server);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Layout of everything that the BPF programs and the agent both touch. The only
+ * file that the two sides share; included by bpf/ and by agent/datapath.
+ *
+ * All memory-mapped arrays are written with single aligned 8-byte stores and read
+ * with single aligned 8-byte loads, so neither side ever sees half a value.
+ */
+#ifndef WAYMARK_ABI_H
+#define WAYMARK_ABI_H
+
+#include <linux/types.h>
+
+/* Raised with every change of a map's layout; pinned maps of another one are migrated. */
+#define ABI_VERSION 1
+
+/* ---- matches: hash, exact_key -> __u32 slot; networks: LPM trie, prefix_key -> __u32 slot
+ * ---- */
+
+/* FLOW fills all of it, ENDPOINT leaves source and source_port zero, HOST everything but
+ * destination. Padding is zero: it is hashed. */
+struct exact_key {
+	__u8 destination[16]; /* as in the packet */
+	__u8 source[16];
+	__be16 source_port;
+	__be16 destination_port;
+	__u8 protocol; /* IANA number */
+	__u8 padding[3];
+};
+
+struct prefix_key {
+	__u32 length; /* 0..128 bits, host byte order */
+	__u8 destination[16];
+};
+
+/* ---- marks: array of words, [slot]; what to write ----
+ *
+ *   63            32 31   29 28       27     26     25    20 19            0
+ *  | lease index    | zero  | SCITAG | RAW  | DSCP | dscp   | label (20)    |
+ *
+ * A word of 0 marks nothing: the slot is free. Slot 0 is never used. At most one of
+ * RAW and SCITAG. With SCITAG only the structural bits of label are set. */
+#define WORD_LABEL_MASK 0xFFFFFull
+#define WORD_DSCP_SHIFT 20
+#define WORD_DSCP_MASK 0x3Full
+#define WORD_HAS_DSCP (1ull << 26)
+#define WORD_HAS_RAW (1ull << 27)
+#define WORD_HAS_SCITAG (1ull << 28)
+#define WORD_LEASE_SHIFT 32
+
+/* The 20-bit label of draft-cc-v6ops-wlcg-flow-label-marking: EECCCCCCCCCEAAAAAAEE. */
+#define LABEL_STRUCTURAL_MASK 0x3FEFCu
+#define LABEL_ENTROPY_MASK 0xC0103u
+
+/* ---- leases: array of words, [index]; the deadline in jiffies64 ----
+ * A mark is in force while jiffies64 < deadline. Index 0 is LEASE_NEVER for good. */
+#define LEASE_NEVER (~0ull)
+
+/* ---- filter: array of words of 16 buckets of 4 bits, [filter_hash(destination)] ----
+ * A clear bit proves that no mark of that kind has this destination; a set one proves
+ * nothing. NETWORK is hashed from the destination masked to control.shortest_prefix. */
+#define FILTER_FLOW 1u
+#define FILTER_ENDPOINT 2u
+#define FILTER_HOST 4u
+#define FILTER_NETWORK 8u
+#define FILTER_BITS 4u
+#define FILTER_BUCKETS_PER_WORD 16u
+
+/* Bucket number of a destination, given as its two halves as they are loaded from
+ * memory; the caller masks it to the number of buckets, a power of two. */
+static inline __u32 filter_hash(__u64 high, __u64 low)
+{
+	__u64 hash = (high ^ (low * 0x9E3779B97F4A7C15ull)) * 0xD6E8FEB86659FD93ull;
+
+	return (__u32)(hash >> 32);
+}
+
+/* ---- control: array of words, [enum control_word] ---- */
+enum control_word {
+	CONTROL_KINDS, /* FILTER_* of the kinds that have any mark at all */
+	CONTROL_SHORTEST_PREFIX, /* 0..128, of the networks in use; meaningless without any */
+	CONTROL_OBSERVE, /* 1: the ingress observer counts */
+	CONTROL_WORDS
+};
+
+/* ---- counters ---- */
+
+struct traffic {
+	__u64 packets; /* segments of a GSO packet count each */
+	__u64 bytes; /* from the IPv6 header on, with the headers of every segment */
+};
+
+/* Counters that several CPUs hit at once are kept COUNTER_STRIPES times; their value is
+ * the sum. A stripe is a whole copy of the array: index = stripe * entries + entry. */
+#define COUNTER_STRIPES 4u
+
+/* mark_traffic: array of struct traffic, [stripe * slots + slot]. FLOW and ENDPOINT use
+ * stripe 0 only, so that a flow's counter is one place in the cache. */
+
+/* sent_traffic and observed_traffic: [stripe * PAIRS + pair]; the pair is the structural
+ * part of the label on the wire: label bits 17..9 (experiment, bit-reversed) above bits
+ * 7..2 (activity). */
+#define PAIRS (1u << 15)
+
+static inline __u32 label_pair(__u32 label)
+{
+	return ((label >> 9 & 0x1FF) << 6) | (label >> 2 & 0x3F);
+}
+
+/* Ordinary automatic flow labels are random and nearly all decode to some pair, so only
+ * pairs of the registry are told apart: known_pairs is a bit set of PAIRS bits in words.
+ * Everything else that arrives as IPv6 counts under pair 0, which no experiment has. */
+#define KNOWN_PAIR_WORDS (PAIRS / 64)
+#define PAIR_OTHER 0u
+
+/* interfaces: array of struct interface_traffic, [stripe * INTERFACES + ifindex]. */
+#define INTERFACES 4096u
+#define INTERFACE_OTHER 0u /* any ifindex >= INTERFACES */
+
+/* What became of a packet; the names of waymark.v1.SkipReason. */
+enum verdict {
+	VERDICT_MARKED,
+	VERDICT_NOT_IPV6,
+	VERDICT_TRUNCATED,
+	VERDICT_NO_MATCH,
+	VERDICT_EXPIRED,
+	VERDICT_WRITE_FAILED,
+	VERDICTS
+};
+
+struct interface_traffic {
+	__u64 packets[VERDICTS]; /* their sum is what the program has seen */
+	__u64 marked_bytes;
+	__u64 padding;
+};
+
+/* ---- writers: program array, [0] = the program that writes; __sk_buff.cb carries its orders
+ * ---- */
+enum order {
+	ORDER_WORD_LOW, /* mark word, bits 31..0 */
+	ORDER_WORD_HIGH, /* bits 63..32 */
+	ORDER_COUNTER, /* index in mark_traffic */
+	ORDER_OFFSETS, /* offset of the IPv6 header << 16 | octets from there to the payload of
+			  the segments */
+};
+
+_Static_assert(sizeof(struct exact_key) == 40, "exact_key is hashed as 40 bytes");
+_Static_assert(sizeof(struct prefix_key) == 20, "an LPM key is the length and the bytes");
+_Static_assert(sizeof(struct traffic) == 16, "two words");
+_Static_assert(sizeof(struct interface_traffic) == 64, "one cache line");
+
+#endif
