@@ -14,8 +14,8 @@
 /* Raised with every change of a map's layout; pinned maps of another one are migrated. */
 #define ABI_VERSION 1
 
-/* ---- matches: hash, exact_key -> __u32 slot; networks: LPM trie, prefix_key -> __u32 slot
- * ---- */
+/* ---- matches: hash, exact_key -> __u32 slot; networks: LPM trie, prefix_key -> __u32: slot
+ * and the prefix's own length ---- */
 
 /* FLOW fills all of it, ENDPOINT leaves source and source_port zero, HOST everything but
  * destination. Padding is zero: it is hashed. */
@@ -32,6 +32,11 @@ struct prefix_key {
 	__u32 length; /* 0..128 bits, host byte order */
 	__u8 destination[16];
 };
+
+/* A trie does not tell which prefix it found; its length leads from an expired prefix to the
+ * next shorter one. Slots of prefixes are therefore below 2^24. */
+#define PREFIX_LENGTH_SHIFT 24
+#define PREFIX_SLOT_MASK 0xFFFFFFu
 
 /* ---- marks: array of words, [slot]; what to write ----
  *
@@ -140,8 +145,8 @@ enum order {
 	ORDER_WORD_LOW, /* mark word, bits 31..0 */
 	ORDER_WORD_HIGH, /* bits 63..32 */
 	ORDER_COUNTER, /* index in mark_traffic */
-	ORDER_OFFSETS, /* offset of the IPv6 header << 16 | octets from there to the payload of
-			  the segments */
+	ORDER_PLACE, /* offset of the IPv6 header << 16 | packets on the wire */
+	ORDER_BYTES, /* on the wire, as in struct traffic */
 };
 
 _Static_assert(sizeof(struct exact_key) == 40, "exact_key is hashed as 40 bytes");

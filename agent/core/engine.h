@@ -78,11 +78,21 @@ int engine_get(struct engine *engine, const struct match *match, struct engine_m
  * it. 0 or -ENOENT. */
 int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret);
 
-/* Current counters of the mark with this match and revision; zero if it is gone. */
+/* Current counters of the mark with this match; zero if there is none. */
 struct traffic_count engine_counters(struct engine *engine, const struct match *match);
+
+/* Calls `each` for every mark changed after revision `after`, in the order of revisions, until
+ * it returns non-zero; returns that, or 0. `each` must neither block nor call the engine. */
+int engine_scan(struct engine *engine, uint64_t after,
+		int (*each)(const struct mark *mark, void *user), void *user);
 
 /* Newest revision, 0 at first. */
 uint64_t engine_revision(struct engine *engine);
+
+#define ENGINE_STATE_ID_SIZE 16
+
+/* Random; new only when revisions could repeat. */
+void engine_state_id(struct engine *engine, uint8_t ret[static ENGINE_STATE_ID_SIZE]);
 
 /* Number of marks that this owner has. */
 uint64_t engine_owner_marks(struct engine *engine, const char *owner);

@@ -22,20 +22,64 @@ enum fault_code {
 	FAULT_UNAVAILABLE = 14,
 };
 
+/* What a program may tell apart: ErrorInfo.reason, UPPER_SNAKE. Part of the API. */
+
+/* INVALID_ARGUMENT, about a field of the request: required and not set; set where another
+ * field rules it out; a field or an enum value that this API does not have; a number or a
+ * length outside its range. */
+#define FAULT_REASON_MISSING_FIELD "MISSING_FIELD"
+#define FAULT_REASON_UNEXPECTED_FIELD "UNEXPECTED_FIELD"
+#define FAULT_REASON_UNKNOWN_FIELD "UNKNOWN_FIELD"
+#define FAULT_REASON_OUT_OF_RANGE "OUT_OF_RANGE"
+
+/* INVALID_ARGUMENT, about an address: malformed, or impossible in its place; IPv4 or
+ * IPv4-mapped; with a zone (fe80::1%eth0); a prefix with bits set behind its length. */
+#define FAULT_REASON_INVALID_ADDRESS "INVALID_ADDRESS"
+#define FAULT_REASON_IPV4_UNSUPPORTED "IPV4_UNSUPPORTED"
+#define FAULT_REASON_ZONE_UNSUPPORTED "ZONE_UNSUPPORTED"
+#define FAULT_REASON_HOST_BITS "HOST_BITS"
+
+/* INVALID_ARGUMENT, about a SciTag: a name that the registry does not have; one that it has
+ * several times in other cases; an id and a name that say different things. */
+#define FAULT_REASON_UNKNOWN_NAME "UNKNOWN_NAME"
+#define FAULT_REASON_AMBIGUOUS_NAME "AMBIGUOUS_NAME"
+#define FAULT_REASON_CONFLICT "CONFLICT"
+
+/* NOT_FOUND: there is no such mark. */
+#define FAULT_REASON_MARK "MARK"
+
+/* PERMISSION_DENIED: the mark is another owner's; the caller's role does not allow the call. */
+#define FAULT_REASON_NOT_OWNER "NOT_OWNER"
+#define FAULT_REASON_NO_ACCESS "NO_ACCESS"
+
+/* ABORTED: the call ended before its turn. */
+#define FAULT_REASON_CANCELLED "CANCELLED"
+
+/* RESOURCE_EXHAUSTED: no room for another mark; no memory. */
+#define FAULT_REASON_TABLE_FULL "TABLE_FULL"
+#define FAULT_REASON_MEMORY "MEMORY"
+
+/* UNAVAILABLE or INTERNAL: the store failed. INTERNAL: the kernel refused a map write. */
+#define FAULT_REASON_STORE "STORE"
+#define FAULT_REASON_DATAPATH "DATAPATH"
+
+/* INVALID_ARGUMENT, about a registry file; never leaves the host. */
+#define FAULT_REASON_REGISTRY "REGISTRY"
+
 struct fault {
 	enum fault_code code;
-	const char *reason; /* ErrorInfo.reason, UPPER_SNAKE; a constant */
+	const char *reason; /* FAULT_REASON_... */
 	char field[64]; /* path in the request; empty if no field is to blame */
-	char message[256]; /* one sentence that names the field's value */
+	char message[256]; /* one sentence that names the field's value; UTF-8 if that is */
 };
 
 /* Fills *fault (NULL is fine) and returns -EINVAL, so that `return fault_set(...)` reads
- * well. field may be NULL. */
+ * well. field may be NULL. What does not fit ends in "...". */
 __attribute__((format(printf, 5, 6))) int fault_set(struct fault *fault, enum fault_code code,
 						    const char *reason, const char *field,
 						    const char *format, ...);
 
-/* Puts "outer." before the field's path. */
+/* Puts "outer." before the field's path; an empty path becomes "outer". NULL is fine. */
 void fault_prefix(struct fault *fault, const char *outer);
 
 #endif

@@ -36,6 +36,9 @@ void match_destination_text(const struct match *match, char text[MATCH_ADDRESS_T
 /* RFC 5952 text of the source; empty if the match has none. */
 void match_source_text(const struct match *match, char text[MATCH_ADDRESS_TEXT_MAX]);
 
+/* The first `length` bits of the address, zeros behind. length 0..128. */
+void prefix_mask(const uint8_t address[16], uint8_t length, uint8_t ret[16]);
+
 /* Does the prefix contain this address? length 0..128. */
 bool prefix_contains(const uint8_t prefix[16], uint8_t length, const uint8_t address[16]);
 

@@ -30,7 +30,7 @@ int datapath_open(const struct datapath_options *options, struct datapath **ret)
 void datapath_close(struct datapath *datapath);
 
 enum datapath_verb {
-	DATAPATH_INSERT, /* match is new: takes a slot, counters at zero */
+	DATAPATH_INSERT, /* match is new: takes a slot */
 	DATAPATH_REWRITE, /* slot keeps its match and counters, gets another action */
 	DATAPATH_REMOVE, /* match goes, its counters are read afterwards, the slot rests */
 };
@@ -40,7 +40,7 @@ struct datapath_change {
 	const struct match *match; /* borrowed for the call */
 	struct mark_action action; /* INSERT, REWRITE */
 	uint32_t slot; /* INSERT: out; else in */
-	struct traffic_count final; /* REMOVE: out */
+	struct traffic_count counters; /* INSERT: in, where counting starts; REMOVE: out, final */
 	int error; /* out: 0 or negative errno; -ENOSPC: table full */
 };
 

@@ -26,7 +26,7 @@ void store_close(struct store *store);
 void store_state_id(const struct store *store, uint8_t ret[static STORE_STATE_ID_SIZE]);
 
 /* Newest committed revision; 0 in an empty store. */
-uint64_t store_revision(const struct store *store);
+uint64_t store_revision(struct store *store);
 
 /* Starts the writer's transaction. 0 or negative errno. */
 int store_begin(struct store *store);

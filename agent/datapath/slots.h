@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hands out slots, the rows of the mark arrays. A slot that was visible to packets rests
+ * for SHARED_GRACE_NS before it is handed out again, so that a packet under way neither
+ * carries nor counts for the next mark. Slot 0 is never handed out.
+ *
+ * Not locked. Times are in ns of any monotonic clock.
+ */
+#ifndef WAYMARK_SLOTS_H
+#define WAYMARK_SLOTS_H
+
+#include <stdint.h>
+
+/* A chain through slots.next; first 0: empty. */
+struct slots_chain {
+	uint32_t first, last;
+	uint64_t newest; /* when the last one came */
+};
+
+struct slots {
+	uint32_t *next; /* [slot] */
+	uint32_t count;
+	uint32_t fresh; /* this one and those above were never handed out */
+	uint32_t idle; /* first of those that have rested; 0: none */
+	struct slots_chain young, old; /* resting; every old one came before every young one */
+};
+
+/* Slots 1..count-1. 0 or -ENOMEM. */
+int slots_init(struct slots *slots, uint32_t count);
+void slots_done(struct slots *slots);
+
+/* A slot, or 0: all are in use or at rest. */
+uint32_t slots_take(struct slots *slots, uint64_t now);
+
+/* Lays a slot to rest that packets may have seen. */
+void slots_put(struct slots *slots, uint32_t slot, uint64_t now);
+
+/* Gives back a slot that no packet can have seen: no rest. */
+void slots_untake(struct slots *slots, uint32_t slot);
+
+/* Ends every rest: the caller knows that no packet is under way any more. */
+void slots_wake(struct slots *slots);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One kernel map from a match to its slot: the hash of exact matches or the trie of
+ * prefixes. Knows how full it is, and spares system calls where the kernel takes many keys
+ * at once.
+ */
+#ifndef WAYMARK_TABLE_H
+#define WAYMARK_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+#include "core/mark.h"
+
+/* Keys of one kernel call; more than this gains nothing (0.66 us a key at 1024 and at 8192). */
+#define TABLE_BATCH 1024
+
+struct table {
+	int fd; /* borrowed */
+	size_t key_size;
+	uint32_t capacity;
+	uint32_t used; /* written by the writer, read by anybody */
+	bool batches; /* false once the kernel has refused one */
+};
+
+/* Keys on their way into or out of a table, all of the same one. */
+struct table_batch {
+	uint8_t keys[TABLE_BATCH * sizeof(struct exact_key)]; /* key_size apart */
+	uint32_t slots[TABLE_BATCH];
+	int errors[TABLE_BATCH];
+	size_t n;
+};
+
+/* Appends a key; there must be room, n < TABLE_BATCH. */
+void table_batch_add(struct table_batch *batch, const struct table *table,
+		     const struct match *match, uint32_t slot);
+
+/* Makes room for one entry: 0 or -ENOSPC. Given back with table_release(). */
+int table_reserve(struct table *table);
+void table_release(struct table *table);
+
+uint32_t table_used(const struct table *table);
+
+/* Every key gets its errors[]: 0; -ENOSPC: the kernel has no room; -EEXIST, where it looks. */
+void table_insert(struct table *table, struct table_batch *batch);
+
+/* Every key gets its errors[]. A key that is not there is no error. */
+void table_remove(struct table *table, struct table_batch *batch);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of this folder share: the server, its entries, slots and calls.
+ *
+ * Everything that the C core completes comes out of one completion queue as a tag; a tag is
+ * embedded in what it is about, and its function is called on a queue thread.
+ *
+ * Locks: health -> call -> server; none is held while a handler runs.
+ */
+#ifndef WAYMARK_RPC_INTERNAL_H
+#define WAYMARK_RPC_INTERNAL_H
+
+#include <grpc/grpc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "rpc/arena.h"
+#include "rpc/call.h"
+#include "rpc/server.h"
+
+#define container_of(pointer, type, member) \
+	((type *)((char *)(pointer)-offsetof(type, member)))
+
+struct rpc_tag {
+	void (*done)(struct rpc_tag *tag, bool ok);
+};
+
+/* One method that the server serves. */
+struct rpc_entry {
+	struct rpc_server *server;
+	const struct rpc_method *method;
+	const struct rpc_service *service;
+	void *registered; /* the C core's handle; NULL: takes what no other method takes */
+};
+
+/* Pre-posted: where the C core puts the next call of a method. */
+struct rpc_slot {
+	struct rpc_tag arrived;
+	const struct rpc_entry *entry;
+	grpc_call *call;
+	gpr_timespec deadline;
+	grpc_metadata_array metadata;
+	grpc_byte_buffer *payload;
+	grpc_call_details details; /* of an unknown method only */
+};
+
+/* The last batch of a call, kept until it may be started. */
+struct rpc_final {
+	grpc_status_code code;
+	grpc_slice message;
+	grpc_metadata trailers[2];
+	size_t n_trailers;
+	grpc_byte_buffer *response;
+};
+
+enum call_event {
+	CALL_OPENED = 1 << 0,
+	CALL_MESSAGE = 1 << 1,
+	CALL_HALF_CLOSED = 1 << 2,
+	CALL_WRITABLE = 1 << 3,
+	CALL_CLOSED = 1 << 4,
+};
+
+/* Lives in the arena of the C core's call. */
+struct rpc_call {
+	const struct rpc_entry *entry;
+	grpc_call *core;
+	gpr_timespec deadline;
+	struct rpc_peer peer;
+	void *data;
+	struct arena memory; /* of rpc_call_alloc() */
+	struct arena scratch; /* of the message at hand */
+	atomic_uint references;
+	atomic_bool cancelled;
+	struct rpc_call *previous, *next; /* in server->calls; under server->lock */
+
+	struct rpc_tag opened, received, sent, finished, closed;
+	int close_flag; /* written by the C core: the call did not end by our status */
+	grpc_byte_buffer *payload; /* the message that arrived last; NULL: half-close */
+
+	pthread_mutex_t lock; /* what follows, and every batch of this call */
+	unsigned int events; /* enum call_event: to be delivered */
+	bool delivering; /* by some thread; it takes the events that come meanwhile */
+	bool announced; /* the handler knows of this call */
+	bool sending; /* a message is not taken over yet */
+	bool ended; /* rpc_call_finish() was called, or the client has gone */
+	bool final_waits; /* `final` is complete, its batch not started: `sending` */
+	struct rpc_final final;
+};
+
+struct rpc_server {
+	struct rpc_options options;
+	grpc_server *core;
+	grpc_completion_queue *queue;
+	pthread_t *threads;
+	size_t n_threads;
+	bool started;
+
+	const struct rpc_service **services;
+	size_t n_services;
+	struct rpc_entry **entries;
+	size_t n_entries;
+	struct rpc_entry unknown;
+	struct rpc_slot *slots;
+	size_t n_slots;
+
+	struct listeners *listeners;
+	struct health *health;
+	struct reflection *reflection;
+
+	struct rpc_tag stopped;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct rpc_call *calls; /* that are not freed yet */
+	bool draining, stop_done;
+};
+
+/* Every path, "" included, that no entry has. */
+extern const struct rpc_method unknown_method;
+
+/* call.c: takes over what arrived in the slot, which is free again on return. */
+void call_accept(struct rpc_slot *slot);
+/* Ends a stream because the server stops. */
+void call_drain(struct rpc_call *call);
+bool call_is_stream(const struct rpc_call *call);
+
+/* final.c: what the client gets at the end. */
+void final_init(struct rpc_final *final, const struct rpc_status *status, const char *domain,
+		const ProtobufCMessage *response);
+/* The operations that send it; returns their number, at most 3. */
+size_t final_operations(struct rpc_final *final, bool initial_metadata, grpc_op *ops);
+void final_done(struct rpc_final *final);
+
+/* buffer.c: messages as byte buffers. NULL without memory. */
+grpc_byte_buffer *buffer_pack(const ProtobufCMessage *message);
+
+/* slot.c */
+int slots_post(struct rpc_server *server);
+void slots_free(struct rpc_server *server);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may do what.
+ */
+#ifndef WAYMARK_ACCESS_H
+#define WAYMARK_ACCESS_H
+
+#include "rpc/peer.h"
+
+enum access_role { ACCESS_NONE, ACCESS_VIEWER, ACCESS_WRITER, ACCESS_ADMIN };
+
+/* Root on the unix socket, every holder of a verified certificate, and whoever reaches the
+ * plaintext listener that an administrator has opened on loopback: admin. Others: none. */
+enum access_role access_role(const struct rpc_peer *peer);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Page tokens: where a listing goes on. Opaque text to clients; bound to the state and to the
+ * filter that it was made for, good across restarts. Pure functions, any thread.
+ *
+ *	hex of: version (1 octet), state id (16), hash of the filter (8), position (8)
+ */
+#ifndef WAYMARK_PAGE_TOKEN_H
+#define WAYMARK_PAGE_TOKEN_H
+
+#include <stdint.h>
+
+struct page_token {
+	uint8_t state_id[16];
+	uint64_t filter; /* hash of everything that chooses what is listed */
+	uint64_t position; /* revision of the last mark returned */
+};
+
+#define PAGE_TOKEN_TEXT_SIZE (2 * 33 + 1)
+
+void page_token_write(const struct page_token *token, char text[static PAGE_TOKEN_TEXT_SIZE]);
+
+/* 0 or -EINVAL. */
+int page_token_read(const char *text, struct page_token *ret);
+
+#endif

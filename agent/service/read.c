@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GetMark.
+ */
+#include "core/engine.h"
+#include "service/handlers.h"
+#include "service/service.h"
+#include "service/wire.h"
+
+static void refuse_absent(struct rpc_call *call, const struct match *match, bool effective)
+{
+	char destination[MATCH_ADDRESS_TEXT_MAX];
+	struct fault fault;
+
+	match_destination_text(match, destination);
+	fault_set(&fault, FAULT_NOT_FOUND, FAULT_REASON_MARK, "match",
+		  effective ? "no mark takes hold of packets to %s"
+			    : "no mark with destination %s and these other fields",
+		  destination);
+	reply_fault(call, &fault);
+}
+
+void handle_get_mark(struct rpc_call *call, const ProtobufCMessage *message)
+{
+	const Waymark__V1__GetMarkRequest *request =
+		(const Waymark__V1__GetMarkRequest *)message;
+	const struct service *service = rpc_call_service(call);
+	Waymark__V1__GetMarkResponse response = WAYMARK__V1__GET_MARK_RESPONSE__INIT;
+	Waymark__V1__ResponseHeader header;
+	struct engine_mark found;
+	struct wire_mark mark;
+	struct match match;
+	struct fault fault;
+
+	if (wire_read_match(request->match, &match, &fault) < 0) {
+		fault_prefix(&fault, "match");
+		reply_fault(call, &fault);
+		return;
+	}
+	reply_header(&header, service, engine_revision(service->engine));
+	if ((request->effective ? engine_effective : engine_get)(service->engine, &match,
+								 &found) < 0) {
+		refuse_absent(call, &match, request->effective);
+		return;
+	}
+	wire_write_mark(&mark, &found.mark, &found.counters, service->registry);
+	response.header = &header;
+	response.mark = &mark.message;
+	rpc_call_finish(call, NULL, &response.base);
+}

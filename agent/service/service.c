@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "core/engine.h"
+#include "service/handlers.h"
+#include "service/wire.h"
+
+#define SERVICE "waymark.v1.MarkerService"
+
+#define UNARY(rpc, type, handler)                                                            \
+	{                                                                                    \
+		.path = "/" SERVICE "/" rpc, .kind = RPC_UNARY,                              \
+		.request = &waymark__v1__##type##_request__descriptor,                       \
+		.response = &waymark__v1__##type##_response__descriptor, .message = handler, \
+	}
+
+static const struct rpc_method methods[] = {
+	UNARY("SetMark", set_mark, handle_set_mark),
+	UNARY("ClearMark", clear_mark, handle_clear_mark),
+	UNARY("GetMark", get_mark, handle_get_mark),
+	UNARY("ListMarks", list_marks, handle_list_marks),
+	UNARY("Stats", stats, handle_stats),
+};
+
+struct rpc_service service_methods(struct service *service)
+{
+	return (struct rpc_service){.name = SERVICE,
+				    .methods = methods,
+				    .n_methods = sizeof(methods) / sizeof(methods[0]),
+				    .user = service};
+}
+
+static void hex(char text[33], const uint8_t id[static 16])
+{
+	for (size_t i = 0; i < 16; i++)
+		snprintf(text + 2 * i, 3, "%02x", id[i]);
+}
+
+void service_init(struct service *service)
+{
+	uint8_t id[ENGINE_STATE_ID_SIZE];
+	struct timespec now;
+
+	/* 16 octets at once never fail once the pool is seeded, which getrandom() waits for. */
+	if (getrandom(id, sizeof(id), 0) != sizeof(id))
+		abort();
+	hex(service->instance_id, id);
+	engine_state_id(service->engine, id);
+	hex(service->state_id, id);
+	clock_gettime(CLOCK_REALTIME, &now);
+	service->start_time = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+void reply_header(Waymark__V1__ResponseHeader *header, const struct service *service,
+		  uint64_t revision)
+{
+	waymark__v1__response_header__init(header);
+	header->instance_id = (char *)service->instance_id;
+	header->state_id = (char *)service->state_id;
+	header->revision = revision;
+}
+
+void reply_fault(struct rpc_call *call, const struct fault *fault)
+{
+	struct rpc_status status = {.code = 0};
+
+	wire_status(&status, fault);
+	rpc_call_finish(call, &status, NULL);
+}
+
+void reply_out_of_memory(struct rpc_call *call)
+{
+	struct fault fault;
+
+	fault_set(&fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
+		  "the agent is out of memory");
+	reply_fault(call, &fault);
+}
+
+const char *call_owner(const struct rpc_call *call, const Waymark__V1__WriteOptions *options)
+{
+	if (options && options->owner[0])
+		return options->owner;
+	return rpc_call_peer(call)->identity;
+}

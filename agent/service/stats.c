@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stats.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "cleanup.h"
+#include "core/engine.h"
+#include "datapath/attach.h"
+#include "datapath/datapath.h"
+#include "rpc/limits.h"
+#include "service/access.h"
+#include "service/handlers.h"
+#include "service/service.h"
+#include "service/wire.h"
+
+#define SKIP_REASONS 5
+
+/* One InterfaceStats message with everything that it points to. */
+struct wire_interface {
+	Waymark__V1__InterfaceStats message;
+	Waymark__V1__Counters marked;
+	Waymark__V1__SkipCount skips[SKIP_REASONS];
+	Waymark__V1__SkipCount *skipped[SKIP_REASONS];
+	struct attach_interface row;
+};
+
+static void add_skip(struct wire_interface *wire, Waymark__V1__SkipReason reason,
+		     uint64_t packets)
+{
+	Waymark__V1__SkipCount *skip = &wire->skips[wire->message.n_skipped];
+
+	if (packets == 0)
+		return;
+	waymark__v1__skip_count__init(skip);
+	skip->reason = reason;
+	skip->packets = packets;
+	wire->skipped[wire->message.n_skipped++] = skip;
+}
+
+static Waymark__V1__AttachMode attach_mode(enum attach_mode mode)
+{
+	switch (mode) {
+	case ATTACH_TCX:
+		return WAYMARK__V1__ATTACH_MODE__ATTACH_MODE_TCX;
+	case ATTACH_CLSACT:
+		return WAYMARK__V1__ATTACH_MODE__ATTACH_MODE_CLSACT;
+	case ATTACH_NONE:
+		break;
+	}
+	return WAYMARK__V1__ATTACH_MODE__ATTACH_MODE_UNSPECIFIED;
+}
+
+static void write_interface(struct wire_interface *wire, const struct datapath *datapath)
+{
+	const struct attach_interface *row = &wire->row;
+	struct interface_count count = {.seen = 0};
+
+	if (row->ifindex > 0)
+		count = datapath_interface(datapath, row->ifindex);
+	waymark__v1__interface_stats__init(&wire->message);
+	wire->message.name = (char *)row->name;
+	wire->message.ifindex = row->ifindex;
+	wire->message.attach_mode = attach_mode(row->mode);
+	wire->message.error = (char *)row->error;
+	wire->message.packets_seen = count.seen;
+	wire_write_counters(&wire->marked, count.marked);
+	wire->message.marked = &wire->marked;
+	wire->message.skipped = wire->skipped;
+	add_skip(wire, WAYMARK__V1__SKIP_REASON__SKIP_REASON_NOT_IPV6, count.not_ipv6);
+	add_skip(wire, WAYMARK__V1__SKIP_REASON__SKIP_REASON_TRUNCATED, count.truncated);
+	add_skip(wire, WAYMARK__V1__SKIP_REASON__SKIP_REASON_NO_MATCH, count.no_match);
+	add_skip(wire, WAYMARK__V1__SKIP_REASON__SKIP_REASON_EXPIRED, count.expired);
+	add_skip(wire, WAYMARK__V1__SKIP_REASON__SKIP_REASON_WRITE_FAILED, count.write_failed);
+}
+
+/* Parts of the answer that are always there. */
+struct wire_stats {
+	Waymark__V1__ResponseHeader header;
+	Waymark__V1__NodeInfo node;
+	Google__Protobuf__Timestamp start_time, counters_since;
+	struct utsname host;
+	Waymark__V1__Caller caller;
+	Waymark__V1__Counters marked;
+	Waymark__V1__TableStats tables[2], *table_list[2];
+	Waymark__V1__Limits limits;
+};
+
+static void write_node(struct wire_stats *wire, const struct service *service)
+{
+	waymark__v1__node_info__init(&wire->node);
+	uname(&wire->host);
+	wire_write_time(&wire->start_time, service->start_time);
+	wire_write_time(&wire->counters_since, service->start_time);
+	wire->node.name = wire->host.nodename;
+	wire->node.kernel = wire->host.release;
+	wire->node.version = (char *)WAYMARK_VERSION;
+	wire->node.start_time = &wire->start_time;
+	wire->node.counters_since = &wire->counters_since;
+	wire->node.registry_modified = (char *)registry_modified(service->registry);
+}
+
+static void write_caller(struct wire_stats *wire, const struct service *service,
+			 const struct rpc_peer *peer)
+{
+	_Static_assert((int)ACCESS_ADMIN == WAYMARK__V1__ROLE__ROLE_ADMIN, "numbered alike");
+
+	waymark__v1__caller__init(&wire->caller);
+	wire->caller.identity = (char *)peer->identity;
+	wire->caller.owner = (char *)peer->identity;
+	wire->caller.role = (Waymark__V1__Role)access_role(peer);
+	wire->caller.mark_count = engine_owner_marks(service->engine, peer->identity);
+}
+
+static void write_table(struct wire_stats *wire, size_t n, Waymark__V1__Kind kind,
+			uint64_t used, uint64_t capacity)
+{
+	waymark__v1__table_stats__init(&wire->tables[n]);
+	wire->tables[n].kind = kind;
+	wire->tables[n].used = used;
+	wire->tables[n].capacity = capacity;
+	wire->table_list[n] = &wire->tables[n];
+}
+
+static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *response,
+			const struct service *service, const struct rpc_peer *peer)
+{
+	struct datapath_fill fill = datapath_fill(service->datapath);
+
+	reply_header(&wire->header, service, engine_revision(service->engine));
+	write_node(wire, service);
+	write_caller(wire, service, peer);
+	wire_write_counters(&wire->marked, datapath_marked(service->datapath));
+	write_table(wire, 0, WAYMARK__V1__KIND__KIND_HOST, fill.marks, fill.marks_capacity);
+	write_table(wire, 1, WAYMARK__V1__KIND__KIND_NETWORK, fill.networks,
+		    fill.networks_capacity);
+	waymark__v1__limits__init(&wire->limits);
+	wire->limits.max_page_size = SERVICE_PAGE_MAX;
+	wire->limits.max_request_bytes = RPC_MESSAGE_MAX;
+	response->header = &wire->header;
+	response->node = &wire->node;
+	response->caller = &wire->caller;
+	response->marked = &wire->marked;
+	response->tables = wire->table_list;
+	response->n_tables = 2;
+	response->limits = &wire->limits;
+}
+
+/* All interfaces as messages; *ret_messages points into the result. NULL: out of memory. */
+static struct wire_interface *write_interfaces(const struct service *service,
+					       Waymark__V1__InterfaceStats ***ret_messages,
+					       size_t *ret_n)
+{
+	size_t n = attach_list(service->attach, NULL, 0);
+	cleanup(free_bytes) struct attach_interface *rows = calloc(n + 1, sizeof(*rows));
+	cleanup(free_bytes) struct wire_interface *wires = calloc(n + 1, sizeof(*wires));
+	Waymark__V1__InterfaceStats **messages = calloc(n + 1, sizeof(*messages));
+	size_t listed;
+
+	if (!rows || !wires || !messages) {
+		free(messages);
+		return NULL;
+	}
+	listed = attach_list(service->attach, rows, n);
+	*ret_n = listed < n ? listed : n;
+	for (size_t i = 0; i < *ret_n; i++) {
+		wires[i].row = rows[i];
+		write_interface(&wires[i], service->datapath);
+		messages[i] = &wires[i].message;
+	}
+	*ret_messages = messages;
+	return take(wires);
+}
+
+void handle_stats(struct rpc_call *call, const ProtobufCMessage *message)
+{
+	const struct service *service = rpc_call_service(call);
+	Waymark__V1__StatsResponse response = WAYMARK__V1__STATS_RESPONSE__INIT;
+	cleanup(free_bytes) struct wire_interface *interfaces = NULL;
+	struct wire_stats wire;
+
+	(void)message;
+	interfaces = write_interfaces(service, &response.interfaces, &response.n_interfaces);
+	if (!interfaces) {
+		reply_out_of_memory(call);
+		return;
+	}
+	write_stats(&wire, &response, service, rpc_call_peer(call));
+	rpc_call_finish(call, NULL, &response.base);
+	free(response.interfaces);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What clients release on leaving scope, beside agent/cleanup.h. */
+#ifndef WAYMARK_CLIENTS_CLEANUP_H
+#define WAYMARK_CLIENTS_CLEANUP_H
+
+#include <string.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "agent/cleanup.h"
+
+/* For a pointer to any unpacked message: cleanup(free_message) Waymark__V1__Mark *mark. */
+__attribute__((unused)) static inline void free_message(const void *pointer)
+{
+	ProtobufCMessage *message;
+
+	memcpy(&message, pointer, sizeof(message));
+	if (message)
+		protobuf_c_message_free_unpacked(message, NULL);
+}
+
+#endif

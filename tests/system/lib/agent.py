@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs waymarkd in a namespace, and says at its end whether it was well."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from lib import REPOSITORY
+from lib.net import Namespace
+
+BINARIES = Path(os.environ.get("WAYMARK_BIN", REPOSITORY / "build/dev/bin"))
+
+_SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1:exitcode=99",
+}
+_REPORT = re.compile(r"Sanitizer|runtime error:")
+_READY = re.compile(r"\bserving\b")
+_START_TIMEOUT = 20
+_STOP_TIMEOUT = 20
+
+
+class Agent(contextlib.AbstractContextManager):
+    """A running agent. Leaving the context stops it and fails if it did not end well.
+
+    It dies with this process, whatever way that ends.
+    """
+
+    def __init__(self, space: Namespace, *options: str, binaries: Path = BINARIES):
+        self._changed = threading.Condition()
+        self._lines: list[str] = []
+        self._ended = False
+        self.command = [str(binaries / "waymarkd"), *options]
+        with space:
+            self._process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *self.command],
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                env=os.environ | _SANITIZERS,
+            )
+        self._reader = threading.Thread(target=self._read, name="stderr", daemon=True)
+        self._reader.start()
+
+    def __exit__(self, *exception):
+        if exception[0] is None:
+            self.stop()
+        else:
+            self.kill()
+
+    @property
+    def log(self) -> str:
+        with self._changed:
+            return "\n".join(self._lines)
+
+    def wait_ready(self):
+        """Waits for the line that says that it serves."""
+        self.wait_line(_READY, _START_TIMEOUT)
+        return self
+
+    def wait_line(self, pattern: re.Pattern, timeout: float) -> str:
+        """Waits for a line of the log, from the start on."""
+        end = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                for line in self._lines:
+                    if pattern.search(line):
+                        return line
+                if self._ended:
+                    raise self._failure(f"ended without a line /{pattern.pattern}/")
+                if not self._changed.wait(end - time.monotonic()):
+                    raise self._failure(f"no line /{pattern.pattern}/ in {timeout} s")
+
+    def wait_end(self, timeout: float = _STOP_TIMEOUT) -> int:
+        """Waits for its end; answers the exit status."""
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise self._failure(f"did not end in {timeout} s") from None
+        self._reader.join()
+        if _REPORT.search(self.log):
+            raise self._failure("sanitizer report")
+        return status
+
+    def stop(self) -> None:
+        """Asks it to stop; it must do so in good health."""
+        self._process.send_signal(signal.SIGTERM)
+        status = self.wait_end()
+        if status:
+            raise self._failure(f"exit status {status}")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
+    def _read(self) -> None:
+        with self._process.stderr as stderr:
+            for line in stderr:
+                with self._changed:
+                    self._lines.append(line.rstrip("\n"))
+                    self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _failure(self, what: str) -> AssertionError:
+        with self._changed:
+            lines = "\n".join(self._lines)
+        return AssertionError(f"{' '.join(self.command)}: {what}\n{lines}")

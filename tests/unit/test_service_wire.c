@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service/wire: what is read from a message is what is written into one.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "service/wire.h"
+
+static struct registry *registry;
+
+struct request {
+	Waymark__V1__Mark mark;
+	Waymark__V1__Match match;
+	Waymark__V1__Scitag scitag;
+};
+
+static void init_request(struct request *request)
+{
+	waymark__v1__mark__init(&request->mark);
+	waymark__v1__match__init(&request->match);
+	waymark__v1__scitag__init(&request->scitag);
+	request->match.destination = (char *)"2001:0DB8::0:1";
+	request->mark.match = &request->match;
+}
+
+static void use_scitag(struct request *request, const char *experiment, const char *activity)
+{
+	request->mark.label_case = WAYMARK__V1__MARK__LABEL_SCITAG;
+	request->mark.scitag = &request->scitag;
+	request->scitag.experiment = (char *)experiment;
+	request->scitag.activity = (char *)activity;
+}
+
+static void use_flow_label(struct request *request, uint32_t label)
+{
+	request->mark.label_case = WAYMARK__V1__MARK__LABEL_FLOW_LABEL;
+	request->mark.flow_label = label;
+}
+
+static void use_dscp(struct request *request, uint32_t dscp)
+{
+	request->mark.dscp_choice_case = WAYMARK__V1__MARK__DSCP_CHOICE_DSCP;
+	request->mark.dscp = dscp;
+}
+
+static void test_what_is_set_is_what_is_read(void **state)
+{
+	struct request request;
+	struct mark mark;
+	struct wire_mark wire;
+
+	(void)state;
+	init_request(&request);
+	use_scitag(&request, "CMS", "analysis input");
+	use_dscp(&request, 0);
+	request.mark.cookie = (char *)"job 7";
+	request.mark.owner = (char *)"ignored";
+	assert_int_equal(wire_read_mark(&request.mark, registry, &mark, NULL), 0);
+	mark.revision = 9;
+	mark.create_time = 1500000000250000000;
+	wire_write_mark(&wire, &mark, NULL, registry);
+	assert_string_equal(wire.message.match->destination, "2001:db8::1");
+	assert_int_equal(wire.message.kind, WAYMARK__V1__KIND__KIND_HOST);
+	assert_int_equal(wire.message.scitag->experiment_id, 3);
+	assert_int_equal(wire.message.scitag->activity_id, 14);
+	assert_string_equal(wire.message.scitag->experiment, "cms");
+	assert_string_equal(wire.message.scitag->activity, "Analysis Input");
+	assert_int_equal(wire.message.dscp_choice_case, WAYMARK__V1__MARK__DSCP_CHOICE_DSCP);
+	assert_int_equal(wire.message.dscp, 0);
+	assert_string_equal(wire.message.cookie, "job 7");
+	assert_string_equal(wire.message.owner, "");
+	assert_int_equal(wire.message.revision, 9);
+	assert_int_equal(wire.message.create_time->seconds, 1500000000);
+	assert_int_equal(wire.message.create_time->nanos, 250000000);
+	assert_null(wire.message.counters);
+}
+
+static void test_unknown_ids_have_no_names(void **state)
+{
+	struct request request;
+	struct mark mark;
+	struct wire_mark wire;
+
+	(void)state;
+	init_request(&request);
+	use_scitag(&request, "", "");
+	request.scitag.experiment_id = 511;
+	assert_int_equal(wire_read_mark(&request.mark, registry, &mark, NULL), 0);
+	wire_write_mark(&wire, &mark, &(struct traffic_count){2, 300}, registry);
+	assert_int_equal(wire.message.scitag->experiment_id, 511);
+	assert_string_equal(wire.message.scitag->experiment, "");
+	assert_int_equal(wire.message.counters->bytes, 300);
+}
+
+/* Each refusal: how to spoil a good request, and what it must say. */
+static void no_match(struct request *request)
+{
+	request->mark.match = NULL;
+}
+
+static void bad_destination(struct request *request)
+{
+	request->match.destination = (char *)"2001:db8::zz";
+}
+
+static void large_label(struct request *request)
+{
+	use_flow_label(request, 0x100000);
+}
+
+static void large_dscp(struct request *request)
+{
+	use_dscp(request, 64);
+}
+
+static void large_experiment(struct request *request)
+{
+	use_scitag(request, "", "");
+	request->scitag.experiment_id = 512;
+}
+
+static void neither(struct request *request)
+{
+	request->mark.label_case = WAYMARK__V1__MARK__LABEL__NOT_SET;
+}
+
+static char long_cookie[MARK_COOKIE_MAX + 2];
+
+static void large_cookie(struct request *request)
+{
+	memset(long_cookie, 'x', MARK_COOKIE_MAX + 1);
+	request->mark.cookie = long_cookie;
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		void (*spoil)(struct request *request);
+		const char *field, *reason;
+	} rows[] = {
+		{no_match, "match", FAULT_REASON_MISSING_FIELD},
+		{bad_destination, "match.destination", FAULT_REASON_INVALID_ADDRESS},
+		{large_label, "flow_label", FAULT_REASON_OUT_OF_RANGE},
+		{large_dscp, "dscp", FAULT_REASON_OUT_OF_RANGE},
+		{large_experiment, "scitag.experiment_id", FAULT_REASON_OUT_OF_RANGE},
+		{neither, "label", FAULT_REASON_MISSING_FIELD},
+		{large_cookie, "cookie", FAULT_REASON_OUT_OF_RANGE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mark mark = {.revision = 77};
+		struct request request;
+		struct fault fault;
+
+		init_request(&request);
+		use_flow_label(&request, 5);
+		rows[i].spoil(&request);
+		assert_int_equal(wire_read_mark(&request.mark, registry, &mark, &fault),
+				 -EINVAL);
+		assert_int_equal(fault.code, FAULT_INVALID_ARGUMENT);
+		assert_string_equal(fault.field, rows[i].field);
+		assert_string_equal(fault.reason, rows[i].reason);
+		assert_int_equal(mark.revision, 77);
+	}
+}
+
+static void test_edges_are_allowed(void **state)
+{
+	struct request request;
+	struct mark mark;
+
+	(void)state;
+	init_request(&request);
+	use_flow_label(&request, 0xFFFFF);
+	use_dscp(&request, 63);
+	memset(long_cookie, 'x', MARK_COOKIE_MAX);
+	long_cookie[MARK_COOKIE_MAX] = '\0';
+	request.mark.cookie = long_cookie;
+	assert_int_equal(wire_read_mark(&request.mark, registry, &mark, NULL), 0);
+	use_flow_label(&request, 0);
+	assert_int_equal(wire_read_mark(&request.mark, registry, &mark, NULL), 0);
+	assert_int_equal(mark.action.label, MARK_LABEL_RAW);
+}
+
+static void test_status(void **state)
+{
+	struct rpc_status status = {.code = 0};
+	struct fault fault;
+
+	(void)state;
+	fault_set(&fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL, "mark", "full");
+	wire_status(&status, &fault);
+	assert_int_equal(status.code, 8);
+	assert_string_equal(status.field, "mark");
+	assert_string_equal(status.reason, "TABLE_FULL");
+	assert_string_equal(status.quota_subject, "TABLE_FULL");
+	assert_int_equal(status.retry_after_ms, 0);
+	memset(&status, 0, sizeof(status));
+	fault_set(&fault, FAULT_UNAVAILABLE, FAULT_REASON_STORE, NULL, "disk");
+	wire_status(&status, &fault);
+	assert_true(status.retry_after_ms > 0);
+}
+
+static int load_registry(void **state)
+{
+	(void)state;
+	return registry_builtin(&registry);
+}
+
+static int free_registry(void **state)
+{
+	(void)state;
+	registry_free(registry);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_set_is_what_is_read),
+		cmocka_unit_test(test_unknown_ids_have_no_names),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_edges_are_allowed),
+		cmocka_unit_test(test_status),
+	};
+
+	return cmocka_run_group_tests(tests, load_registry, free_registry);
+}
