@@ -75,8 +75,11 @@ struct prefix_key {
  * memory; the caller masks it to the number of buckets, a power of two. */
 static inline __u32 filter_hash(__u64 high, __u64 low)
 {
-	__u64 hash = (high ^ (low * 0x9E3779B97F4A7C15ull)) * 0xD6E8FEB86659FD93ull;
+	__u64 hash = high ^ (low * 0x9E3779B97F4A7C15ull);
 
+	/* A product carries upwards only, and addresses differ most in their last octets, which
+	 * are loaded into the uppermost bits. */
+	hash = (hash ^ hash >> 32) * 0xD6E8FEB86659FD93ull;
 	return (__u32)(hash >> 32);
 }
 

@@ -21,8 +21,8 @@
 
 struct hit {
 	__u64 word; /* 0: none */
+	__u64 matched; /* not 0: some mark matched, though its deadline may have passed */
 	__u32 counter; /* index in mark_traffic */
-	bool expired; /* a mark matched, but its deadline has passed */
 };
 
 /* The agent may store while we look; each word is loaded once. */
@@ -93,12 +93,9 @@ static __always_inline bool take_mark(__u32 slot, __u32 stripe, struct hit *hit)
 	const __u64 *mark = bpf_map_lookup_elem(&marks, &slot);
 	__u64 word = mark ? load_once(mark) : 0;
 
-	if (!word)
+	hit->matched |= word;
+	if (!word || !is_in_force(word >> WORD_LEASE_SHIFT))
 		return false;
-	if (!is_in_force(word >> WORD_LEASE_SHIFT)) {
-		hit->expired = true;
-		return false;
-	}
 	hit->word = word;
 	hit->counter = stripe * slots + slot;
 	return true;

@@ -59,7 +59,7 @@ static __always_inline int mark(struct __sk_buff *skb, __u32 link_header)
 			bpf_tail_call(skb, &writers, 0);
 			verdict = VERDICT_WRITE_FAILED;
 		} else {
-			verdict = hit.expired ? VERDICT_EXPIRED : VERDICT_NO_MATCH;
+			verdict = hit.matched ? VERDICT_EXPIRED : VERDICT_NO_MATCH;
 		}
 	}
 	count_verdict(skb, verdict, traffic);
@@ -135,16 +135,16 @@ static __always_inline bool is_known(__u32 pair)
 /* Ports do not matter here: whatever has an IPv6 header counts. */
 static __always_inline int observe(struct __sk_buff *skb, __u32 link_header)
 {
-	struct packet packet;
-	__be32 first;
+	struct packet packet = {};
 	__u32 pair;
 
 	if (!control_word(CONTROL_OBSERVE))
 		return TC_ACT_UNSPEC;
-	parse(skb, link_header, &packet);
-	if (!packet.transport || bpf_skb_load_bytes(skb, packet.network, &first, sizeof(first)))
+	if (find_network(skb, link_header, &packet) || read_network(skb, &packet))
 		return TC_ACT_UNSPEC;
-	pair = label_pair(bpf_ntohl(first));
+	if (skb->gso_size)
+		skip_extensions(skb, &packet);
+	pair = label_pair(packet.label);
 	if (!is_known(pair))
 		pair = PAIR_OTHER;
 	count_pair(&observed_traffic, pair, on_the_wire(skb, &packet));

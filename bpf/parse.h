@@ -40,6 +40,7 @@ struct packet {
 	__u32 network; /* offset of the IPv6 header */
 	__u32 transport; /* offset of what follows the last extension header */
 	__u32 jumbo; /* octets that the segments of a super-packet will not have */
+	__u32 label; /* read on the long way only */
 	__u8 protocol; /* of what is at `transport` */
 };
 
@@ -141,6 +142,8 @@ static __always_inline int read_network(struct __sk_buff *skb, struct packet *pa
 	if (header.version != 6)
 		return VERDICT_NOT_IPV6;
 	read_addresses(packet, &header);
+	packet->label =
+		(header.flow_lbl[0] & 0xF) << 16 | header.flow_lbl[1] << 8 | header.flow_lbl[2];
 	packet->protocol = header.nexthdr;
 	packet->transport = packet->network + sizeof(header);
 	if (header.nexthdr == IPPROTO_HOPOPTS && !header.payload_len)

@@ -43,11 +43,14 @@ int fault_set(struct fault *fault, enum fault_code code, const char *reason, con
 
 void fault_prefix(struct fault *fault, const char *outer)
 {
-	char inner[sizeof(fault->field)];
+	size_t outside = strlen(outer), inside = fault ? strlen(fault->field) : 0;
+	size_t front = inside ? outside + 1 : outside;
 
-	if (!fault)
+	/* Paths are built from our own constants; the longest is far shorter. */
+	if (!fault || front + inside >= sizeof(fault->field))
 		return;
-	memcpy(inner, fault->field, sizeof(inner));
-	snprintf(fault->field, sizeof(fault->field), "%s%s%s", outer, inner[0] ? "." : "",
-		 inner);
+	memmove(fault->field + front, fault->field, inside + 1);
+	memcpy(fault->field, outer, outside);
+	if (inside)
+		fault->field[outside] = '.';
 }

@@ -79,6 +79,10 @@ __attribute__((format(printf, 5, 6))) int fault_set(struct fault *fault, enum fa
 						    const char *reason, const char *field,
 						    const char *format, ...);
 
+/* The most frequent kind. */
+#define fault_invalid(fault, reason, field, ...) \
+	fault_set(fault, FAULT_INVALID_ARGUMENT, reason, field, __VA_ARGS__)
+
 /* Puts "outer." before the field's path; an empty path becomes "outer". NULL is fine. */
 void fault_prefix(struct fault *fault, const char *outer);
 

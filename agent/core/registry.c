@@ -118,8 +118,7 @@ struct place {
 	struct fault *fault;
 };
 
-#define REFUSE(fault, ...) \
-	fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_REGISTRY, NULL, __VA_ARGS__)
+#define REFUSE(fault, ...) fault_invalid(fault, FAULT_REASON_REGISTRY, NULL, __VA_ARGS__)
 
 static int read_id(const json_t *object, const char *key, int min, int max,
 		   const struct place *place, int *ret)

@@ -39,13 +39,12 @@ static bool is_given(const char *name)
 static int refuse_name(int error, const char *field, const char *name, struct fault *fault)
 {
 	if (error == -ENOTUNIQ)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_AMBIGUOUS_NAME,
-				 field,
-				 "%s \"%s\": several names differ only in case; spell "
-				 "it exactly",
-				 field, name);
-	return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_UNKNOWN_NAME, field,
-			 "%s \"%s\": not in the registry", field, name);
+		return fault_invalid(fault, FAULT_REASON_AMBIGUOUS_NAME, field,
+				     "%s \"%s\": several names differ only in case; spell "
+				     "it exactly",
+				     field, name);
+	return fault_invalid(fault, FAULT_REASON_UNKNOWN_NAME, field,
+			     "%s \"%s\": not in the registry", field, name);
 }
 
 /* `id` is what `name` stands for, `given` what the request says (0: nothing). */
@@ -54,9 +53,9 @@ static int check_agreement(const char *field, const char *name, uint32_t id, uin
 {
 	if (given == 0 || given == id)
 		return 0;
-	return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_CONFLICT, field,
-			 "%s \"%s\" is %u in the registry, but %s_id is %u", field, name, id,
-			 field, given);
+	return fault_invalid(fault, FAULT_REASON_CONFLICT, field,
+			     "%s \"%s\" is %u in the registry, but %s_id is %u", field, name,
+			     id, field, given);
 }
 
 static int resolve_experiment(const struct registry *registry, const struct scitag_text *text,
@@ -65,12 +64,12 @@ static int resolve_experiment(const struct registry *registry, const struct scit
 	int id;
 
 	if (text->experiment_id > SCITAG_EXPERIMENT_MAX)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_OUT_OF_RANGE,
-				 "experiment_id", "experiment_id %u: not in 1..%d",
-				 text->experiment_id, SCITAG_EXPERIMENT_MAX);
+		return fault_invalid(fault, FAULT_REASON_OUT_OF_RANGE, "experiment_id",
+				     "experiment_id %u: not in 1..%d", text->experiment_id,
+				     SCITAG_EXPERIMENT_MAX);
 	if (!is_given(text->experiment) && text->experiment_id == 0)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_MISSING_FIELD,
-				 "experiment_id", "a scitag needs experiment_id or experiment");
+		return fault_invalid(fault, FAULT_REASON_MISSING_FIELD, "experiment_id",
+				     "a scitag needs experiment_id or experiment");
 	if (!is_given(text->experiment))
 		return (int)text->experiment_id;
 	id = registry_find_experiment(registry, text->experiment);
@@ -87,17 +86,16 @@ static int resolve_activity(const struct registry *registry, const struct scitag
 	int id;
 
 	if (text->activity_id > SCITAG_ACTIVITY_MAX)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_OUT_OF_RANGE,
-				 "activity_id", "activity_id %u: not in 0..%d",
-				 text->activity_id, SCITAG_ACTIVITY_MAX);
+		return fault_invalid(fault, FAULT_REASON_OUT_OF_RANGE, "activity_id",
+				     "activity_id %u: not in 0..%d", text->activity_id,
+				     SCITAG_ACTIVITY_MAX);
 	if (!is_given(text->activity))
 		return (int)text->activity_id;
 	if (!registry_experiment_name(registry, experiment))
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_UNKNOWN_NAME,
-				 "activity",
-				 "activity \"%s\": experiment %u is not in the "
-				 "registry, so its activities have no names",
-				 text->activity, experiment);
+		return fault_invalid(fault, FAULT_REASON_UNKNOWN_NAME, "activity",
+				     "activity \"%s\": experiment %u is not in the "
+				     "registry, so its activities have no names",
+				     text->activity, experiment);
 	id = registry_find_activity(registry, experiment, text->activity);
 	if (id < 0)
 		return refuse_name(id, "activity", text->activity, fault);

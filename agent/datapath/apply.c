@@ -130,8 +130,7 @@ static size_t run_length(struct datapath *datapath, const struct datapath_change
 {
 	size_t length = 1;
 
-	while (length < n && length < TABLE_BATCH &&
-	       changes[length].verb == changes[0].verb &&
+	while (length < n && length < TABLE_BATCH && changes[length].verb == changes[0].verb &&
 	       table_of(datapath, &changes[length]) == table_of(datapath, &changes[0]))
 		length++;
 	return length;

@@ -42,7 +42,10 @@ int attach_new(const struct datapath *datapath, enum attach_mode mode, struct at
 void attach_free(struct attach *attach);
 
 /* Attaches to an interface by name. A failure is remembered for attach_list() and
- * returned: -ENODEV, -EPERM, -EEXIST (already in the list) or what the kernel said. */
+ * returned, and the name may be tried again: -ENODEV, -EAFNOSUPPORT (its packets begin with a
+ * header that the programs do not know), -EOPNOTSUPP (no tcx, and that is forced), -EPERM or
+ * what the kernel said. Not remembered: -EALREADY (attached), -EINVAL (no name of an
+ * interface), -ENOMEM. */
 int attach_add(struct attach *attach, const char *name);
 
 /* Copies up to n rows; returns how many there are. */

@@ -22,9 +22,14 @@ struct datapath_options {
 };
 
 /* Loads the programs and creates the maps. Nothing is attached.
- * 0; -EPERM without CAP_BPF and CAP_NET_ADMIN; -ENOMEM; else what the kernel said, with
- * the verifier's words in the log. *ret is untouched on failure. */
+ * 0; -EINVAL: capacity is 0 or too large; -EPERM without CAP_BPF and CAP_NET_ADMIN; -ENOMEM;
+ * else what the kernel said, and datapath_last_message() has the verifier's words. *ret is
+ * untouched on failure. */
 int datapath_open(const struct datapath_options *options, struct datapath **ret);
+
+/* What the BPF library and the verifier said of the last datapath_open() or attach_add() of
+ * this thread: the last lines, or "". Valid until the next one. */
+const char *datapath_last_message(void);
 
 /* Closes maps and programs; what is attached stays attached. NULL is fine. */
 void datapath_close(struct datapath *datapath);
@@ -40,14 +45,16 @@ struct datapath_change {
 	const struct match *match; /* borrowed for the call */
 	struct mark_action action; /* INSERT, REWRITE */
 	uint32_t slot; /* INSERT: out; else in */
-	struct traffic_count counters; /* INSERT: in, where counting starts; REMOVE: out, final */
+	struct traffic_count
+		counters; /* INSERT: in, where counting starts; REMOVE: out, final */
 	int error; /* out: 0 or negative errno; -ENOSPC: table full */
 };
 
 /* Programs changes in their order. Every packet sees a change entirely or not at all; once
  * the call returns every later packet sees it. 0 if all succeeded, else the first error;
  * the others were applied, changes[].error tells which is which. No match may occur
- * twice. */
+ * twice; an INSERT of one that is in the maps is found out (-EEXIST) only in short runs.
+ * A REMOVE of one that somebody else took out of the maps succeeds. */
 int datapath_apply(struct datapath *datapath, struct datapath_change changes[], size_t n);
 
 /* Counters of the mark in this slot. */

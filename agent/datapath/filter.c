@@ -136,7 +136,7 @@ static void kinds_share(const struct filter *filter)
 	uint64_t kinds = 0;
 
 	for (unsigned i = 0; i < FILTER_BITS; i++)
-		kinds |= (uint64_t)!!filter->by_kind[i] << i;
+		kinds |= (uint64_t)(filter->by_kind[i] > 0) << i;
 	shared_store(&filter->control[CONTROL_KINDS], kinds);
 }
 

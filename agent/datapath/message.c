@@ -28,9 +28,8 @@ static void keep(const char *text, size_t length)
 	kept[had + length] = '\0';
 }
 
-__attribute__((format(printf, 2, 0))) static int on_message(enum libbpf_print_level level,
-							    const char *format,
-							    va_list arguments)
+__attribute__((format(printf, 2, 0))) static int
+on_message(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	cleanup(free_bytes) char *text = NULL;
 	int length;

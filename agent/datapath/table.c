@@ -33,12 +33,19 @@ static struct prefix_key prefix_key(const struct match *match)
 void table_batch_add(struct table_batch *batch, const struct table *table,
 		     const struct match *match, uint32_t slot)
 {
-	void *key = batch->keys + batch->n * table->key_size;
+	void *room = batch->keys + batch->n * table->key_size;
 
-	if (match->kind == MARK_NETWORK)
-		memcpy(key, &(struct prefix_key[]){prefix_key(match)}, sizeof(struct prefix_key));
-	else
-		memcpy(key, &(struct exact_key[]){exact_key(match)}, sizeof(struct exact_key));
+	if (match->kind == MARK_NETWORK) {
+		struct prefix_key key = prefix_key(match);
+
+		memcpy(room, &key, sizeof(key));
+		batch->values[batch->n] = slot | key.length << PREFIX_LENGTH_SHIFT;
+	} else {
+		struct exact_key key = exact_key(match);
+
+		memcpy(room, &key, sizeof(key));
+		batch->values[batch->n] = slot;
+	}
 	batch->slots[batch->n] = slot;
 	batch->errors[batch->n++] = 0;
 }
@@ -74,7 +81,7 @@ static int do_many(const struct table *table, const struct table_batch *batch,
 	const void *keys = batch->keys + from * table->key_size;
 
 	if (operation == INSERT)
-		return bpf_map_update_batch(table->fd, keys, batch->slots + from, count, NULL);
+		return bpf_map_update_batch(table->fd, keys, batch->values + from, count, NULL);
 	return bpf_map_delete_batch(table->fd, keys, count, NULL);
 }
 
@@ -84,7 +91,7 @@ static int do_one(const struct table *table, const struct table_batch *batch,
 	const void *key = batch->keys + i * table->key_size;
 
 	if (operation == INSERT)
-		return bpf_map_update_elem(table->fd, key, &batch->slots[i], BPF_NOEXIST);
+		return bpf_map_update_elem(table->fd, key, &batch->values[i], BPF_NOEXIST);
 	return bpf_map_delete_elem(table->fd, key);
 }
 

@@ -28,6 +28,7 @@ struct table {
 /* Keys on their way into or out of a table, all of the same one. */
 struct table_batch {
 	uint8_t keys[TABLE_BATCH * sizeof(struct exact_key)]; /* key_size apart */
+	uint32_t values[TABLE_BATCH];
 	uint32_t slots[TABLE_BATCH];
 	int errors[TABLE_BATCH];
 	size_t n;

@@ -32,7 +32,8 @@ struct rpc_method {
 	void (*opened)(struct rpc_call *call);
 	/* A request has arrived, checked and unpacked; valid until the handler returns. Exactly
 	 * one for unary and server streams. On client and bidi streams the next one is read
-	 * when the handler returns. */
+	 * when the handler returns, and delivered when flow control has taken over what was
+	 * sent: a handler that sends one answer to each request never meets -EAGAIN. */
 	void (*message)(struct rpc_call *call, const ProtobufCMessage *request);
 	/* The client has half-closed a client or bidi stream; may be NULL. */
 	void (*half_closed)(struct rpc_call *call);

@@ -5,7 +5,7 @@
  * Everything that the C core completes comes out of one completion queue as a tag; a tag is
  * embedded in what it is about, and its function is called on a queue thread.
  *
- * Locks: health -> call -> server; none is held while a handler runs.
+ * Locks are taken in the order health, server, call; none is held while a handler runs.
  */
 #ifndef WAYMARK_RPC_INTERNAL_H
 #define WAYMARK_RPC_INTERNAL_H
@@ -74,7 +74,7 @@ struct rpc_call {
 	struct arena scratch; /* of the message at hand */
 	atomic_uint references;
 	atomic_bool cancelled;
-	struct rpc_call *previous, *next; /* in server->calls; under server->lock */
+	struct rpc_call **linked_from, *next; /* in server->streams, under its lock */
 
 	struct rpc_tag opened, received, sent, finished, closed;
 	int close_flag; /* written by the C core: the call did not end by our status */
@@ -84,7 +84,9 @@ struct rpc_call {
 	unsigned int events; /* enum call_event: to be delivered */
 	bool delivering; /* by some thread; it takes the events that come meanwhile */
 	bool announced; /* the handler knows of this call */
+	bool answering; /* the initial metadata were sent */
 	bool sending; /* a message is not taken over yet */
+	bool half_closed; /* by the client, and the handler knows */
 	bool ended; /* rpc_call_finish() was called, or the client has gone */
 	bool final_waits; /* `final` is complete, its batch not started: `sending` */
 	struct rpc_final final;
@@ -106,25 +108,43 @@ struct rpc_server {
 	struct rpc_slot *slots;
 	size_t n_slots;
 
-	struct listeners *listeners;
+	struct listener *listeners; /* the newest first */
+	struct fd_table *fds; /* of the unix listeners' connections */
+	char error[512]; /* of rpc_server_listen() */
 	struct health *health;
 	struct reflection *reflection;
 
 	struct rpc_tag stopped;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	struct rpc_call *calls; /* that are not freed yet */
-	bool draining, stop_done;
+	size_t n_calls; /* that are not freed yet */
+	struct rpc_call *streams; /* that the client has not left */
+	bool draining; /* no new streams */
+	bool stop_done; /* every connection is gone */
 };
 
 /* Every path, "" included, that no entry has. */
 extern const struct rpc_method unknown_method;
 
-/* call.c: takes over what arrived in the slot, which is free again on return. */
-void call_accept(struct rpc_slot *slot);
-/* Ends a stream because the server stops. */
-void call_drain(struct rpc_call *call);
-bool call_is_stream(const struct rpc_call *call);
+/* call.c */
+/* Takes over what arrived in the slot, which is free again on return. One reference. */
+struct rpc_call *call_new(struct rpc_slot *slot);
+/* Admits, receives and handles the call; or only refuses it. Both take the reference. */
+void call_start(struct rpc_call *call);
+void call_refuse(struct rpc_call *call, const struct rpc_status *status);
+
+/* streams.c: the calls that drain has to end. */
+/* Fills the status that streams end with then. */
+void streams_refuse(struct rpc_status *status);
+/* False: the server is draining. */
+bool streams_add(struct rpc_call *call);
+void streams_remove(struct rpc_call *call);
+void streams_drain(struct rpc_server *server);
+
+/* deliver.c: hands events (or 0: only looks again) to the handler, one at a time for a call,
+ * on this thread unless another one is at it. */
+void call_deliver(struct rpc_call *call, unsigned int events);
+void call_receive(struct rpc_call *call);
 
 /* final.c: what the client gets at the end. */
 void final_init(struct rpc_final *final, const struct rpc_status *status, const char *domain,
@@ -133,8 +153,10 @@ void final_init(struct rpc_final *final, const struct rpc_status *status, const 
 size_t final_operations(struct rpc_final *final, bool initial_metadata, grpc_op *ops);
 void final_done(struct rpc_final *final);
 
-/* buffer.c: messages as byte buffers. NULL without memory. */
+/* buffer.c: messages and their bytes. */
 grpc_byte_buffer *buffer_pack(const ProtobufCMessage *message);
+/* All bytes of the buffer in one slice, the caller's to unref. */
+grpc_slice buffer_slice(grpc_byte_buffer *buffer);
 
 /* slot.c */
 int slots_post(struct rpc_server *server);

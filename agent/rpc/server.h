@@ -4,8 +4,10 @@
  * marks. Every C-core call of the agent is in this folder.
  *
  * Life: rpc_server_new, rpc_server_add_*, rpc_server_start, rpc_server_drain, rpc_server_free,
- * all from one thread. Block SIGPIPE and the signals that the main loop handles before
- * rpc_server_new(): the C core starts threads.
+ * all from one thread. Ignore SIGPIPE before. Every thread that the runtime and the C core
+ * start here blocks all signals; those stay with the threads of the caller. Never fork without
+ * exec after rpc_server_new(). rpc_server_listen() changes the process's umask for a moment and
+ * raises its soft limit of descriptors for a unix socket.
  */
 #ifndef WAYMARK_RPC_SERVER_H
 #define WAYMARK_RPC_SERVER_H
@@ -75,5 +77,11 @@ void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms);
 
 /* After drain (or before start). NULL is fine. */
 void rpc_server_free(struct rpc_server *server);
+
+enum rpc_log_severity { RPC_LOG_DEBUG, RPC_LOG_INFO, RPC_LOG_ERROR };
+
+/* Where the C core's own log goes, for the whole process; the function is called on any
+ * thread. NULL, as at first: errors to stderr, the rest nowhere. */
+void rpc_set_log(void (*function)(int severity, const char *text));
 
 #endif

@@ -47,12 +47,11 @@ static void completion_queue_free(grpc_completion_queue *queue)
 static grpc_call *call_new(grpc_channel *channel, grpc_completion_queue *queue,
 			   const char *path, int64_t timeout_ms)
 {
-	const gpr_timespec deadline =
-		gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-			     gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
+	const gpr_timespec deadline = gpr_time_add(
+		gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
 	grpc_slice method = grpc_slice_from_copied_string(path);
-	grpc_call *call = grpc_channel_create_call(channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
-						   method, NULL, deadline, NULL);
+	grpc_call *call = grpc_channel_create_call(channel, NULL, GRPC_PROPAGATE_DEFAULTS,
+						   queue, method, NULL, deadline, NULL);
 
 	grpc_slice_unref(method);
 	return call;
@@ -89,16 +88,20 @@ static void call_run(grpc_call *call, grpc_completion_queue *queue, grpc_byte_bu
 static int answer_error(const struct answer *answer, struct waymark_error *error)
 {
 	const grpc_metadata_array *trailing = &answer->trailing;
+	const grpc_slice *details = &answer->details;
 
 	if (!error)
 		return (int)answer->code;
-	(void)error_set(error, (int)answer->code, "", "%.*s",
-			(int)GRPC_SLICE_LENGTH(answer->details),
-			(const char *)GRPC_SLICE_START_PTR(answer->details));
+	(void)error_set(error, (int)answer->code, "", "%.*s", (int)GRPC_SLICE_LENGTH(*details),
+			(const char *)GRPC_SLICE_START_PTR(*details));
+	if (!error->message[0])
+		(void)error_set(error, error->code, "", "the agent answered %s",
+				waymark_code_name(error->code));
 	for (size_t i = 0; i < trailing->count; i++) {
 		const grpc_slice *value = &trailing->metadata[i].value;
 
-		if (grpc_slice_str_cmp(trailing->metadata[i].key, "grpc-status-details-bin") == 0)
+		if (grpc_slice_str_cmp(trailing->metadata[i].key, "grpc-status-details-bin") ==
+		    0)
 			error_add_details(error, GRPC_SLICE_START_PTR(*value),
 					  GRPC_SLICE_LENGTH(*value));
 	}

@@ -52,11 +52,10 @@ int channel_resolve_target(const char *target, char ret[static CHANNEL_TARGET_MA
 
 	if (is_unix(target) ? target[strlen("unix:")] != '/' : !is_host_and_port(target))
 		return error_set(error, WAYMARK_INVALID_ARGUMENT, "target",
-				 "target '%s': not unix:/path, host:port or [address]:port",
-				 target);
+				 "'%s' is not unix:/path, host:port or [address]:port", target);
 	if (strlen(prefix) + strlen(target) >= CHANNEL_TARGET_MAX)
 		return error_set(error, WAYMARK_INVALID_ARGUMENT, "target",
-				 "target: longer than %zu octets",
+				 "longer than %zu octets",
 				 CHANNEL_TARGET_MAX - strlen(prefix) - 1);
 	(void)snprintf(ret, CHANNEL_TARGET_MAX, "%s%s", prefix, target);
 	return 0;
@@ -99,7 +98,7 @@ static int tls_credentials(const struct waymark_options *options,
 	if (!options->tls_cert || !options->tls_key)
 		return error_set(error, WAYMARK_INVALID_ARGUMENT,
 				 options->tls_cert ? "tls_key" : "tls_cert",
-				 "target '%s' needs a TLS certificate and its key, or to be "
+				 "missing; '%s' is reached with a certificate and its key, or "
 				 "declared insecure",
 				 options->target);
 	code = pem_read(options->tls_ca, "tls_ca", &ca, error);

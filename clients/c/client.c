@@ -31,8 +31,7 @@ static int check_timeout(const char *field, int64_t value, struct waymark_error 
 	if (value >= 0 && value <= TIMEOUT_MAX_MS)
 		return 0;
 	return error_set(error, WAYMARK_INVALID_ARGUMENT, field,
-			 "%s %lld: not in 0..%d milliseconds", field, (long long)value,
-			 TIMEOUT_MAX_MS);
+			 "%lld is not in 0..%d milliseconds", (long long)value, TIMEOUT_MAX_MS);
 }
 
 static int check_options(const struct waymark_options *options, struct waymark_error *error)
@@ -40,8 +39,7 @@ static int check_options(const struct waymark_options *options, struct waymark_e
 	int code;
 
 	if (!options->target)
-		return error_set(error, WAYMARK_INVALID_ARGUMENT, "target",
-				 "target is missing");
+		return error_set(error, WAYMARK_INVALID_ARGUMENT, "target", "missing");
 	code = check_timeout("connect_timeout_ms", options->connect_timeout_ms, error);
 	if (!code)
 		code = check_timeout("call_timeout_ms", options->call_timeout_ms, error);
@@ -133,21 +131,19 @@ int waymark_call(struct waymark_client *client, const char *path,
 	return 0;
 }
 
-#define DEFINE_CALL(name, Name)                                                       \
-	int waymark_##name(struct waymark_client *client,                             \
-			   const Waymark__V1__##Name##Request *request,               \
-			   Waymark__V1__##Name##Response **ret,                       \
-			   struct waymark_error *error)                               \
-	{                                                                             \
-		ProtobufCMessage *answer;                                             \
-		int code = waymark_call(client, "/waymark.v1.MarkerService/" #Name,   \
-					&request->base,                               \
-					&waymark__v1__##name##_response__descriptor,  \
-					&answer, error);                              \
-                                                                                      \
-		if (!code)                                                            \
-			*ret = (Waymark__V1__##Name##Response *)answer;               \
-		return code;                                                          \
+#define DEFINE_CALL(name, Name)                                                              \
+	int waymark_##name(struct waymark_client *client,                                    \
+			   const Waymark__V1__##Name##Request *request,                      \
+			   Waymark__V1__##Name##Response **ret, struct waymark_error *error) \
+	{                                                                                    \
+		ProtobufCMessage *answer;                                                    \
+		int code = waymark_call(                                                     \
+			client, "/waymark.v1.MarkerService/" #Name, &request->base,          \
+			&waymark__v1__##name##_response__descriptor, &answer, error);        \
+                                                                                             \
+		if (!code)                                                                   \
+			*ret = (Waymark__V1__##Name##Response *)answer;                      \
+		return code;                                                                 \
 	}
 
 DEFINE_CALL(set_mark, SetMark)

@@ -9,8 +9,8 @@
 #include "waymark/client.h"
 
 /* Resets *error (NULL is fine) to this code, field ("" for none) and message; returns code. */
-__attribute__((format(printf, 4, 5))) int
-error_set(struct waymark_error *error, int code, const char *field, const char *format, ...);
+__attribute__((format(printf, 4, 5))) int error_set(struct waymark_error *error, int code,
+						    const char *field, const char *format, ...);
 
 /* Adds what a packed google.rpc.Status says to *error; code and message stay. Bytes that are
  * none change nothing. */

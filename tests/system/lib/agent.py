@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Callable
 
 from lib import REPOSITORY
 from lib.net import Namespace
@@ -32,10 +33,19 @@ class Agent(contextlib.AbstractContextManager):
     It dies with this process, whatever way that ends.
     """
 
-    def __init__(self, space: Namespace, *options: str, binaries: Path = BINARIES):
+    def __init__(
+        self,
+        space: Namespace,
+        *options: str,
+        binaries: Path = BINARIES,
+        echo: Callable[[str], None] = lambda line: None,
+    ):
+        """options: of waymarkd. echo: gets every line of its log."""
+        self._echo = echo
         self._changed = threading.Condition()
         self._lines: list[str] = []
         self._ended = False
+        self._settled = False  # somebody has seen its end already
         self.command = [str(binaries / "waymarkd"), *options]
         with space:
             self._process = subprocess.Popen(
@@ -50,10 +60,10 @@ class Agent(contextlib.AbstractContextManager):
         self._reader.start()
 
     def __exit__(self, *exception):
-        if exception[0] is None:
-            self.stop()
-        else:
+        if exception[0] is not None:
             self.kill()
+        elif not self._settled:
+            self.stop()
 
     @property
     def log(self) -> str:
@@ -79,7 +89,8 @@ class Agent(contextlib.AbstractContextManager):
                     raise self._failure(f"no line /{pattern.pattern}/ in {timeout} s")
 
     def wait_end(self, timeout: float = _STOP_TIMEOUT) -> int:
-        """Waits for its end; answers the exit status."""
+        """Waits for its end; answers the exit status. A sanitizer's report is a failure."""
+        self._settled = True
         try:
             status = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -98,6 +109,7 @@ class Agent(contextlib.AbstractContextManager):
             raise self._failure(f"exit status {status}")
 
     def kill(self) -> None:
+        self._settled = True
         self._process.kill()
         self._process.wait()
         self._reader.join()
@@ -105,6 +117,7 @@ class Agent(contextlib.AbstractContextManager):
     def _read(self) -> None:
         with self._process.stderr as stderr:
             for line in stderr:
+                self._echo(line.rstrip("\n"))
                 with self._changed:
                     self._lines.append(line.rstrip("\n"))
                     self._changed.notify_all()

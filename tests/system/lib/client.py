@@ -93,15 +93,13 @@ class Client(contextlib.AbstractContextManager):
 
     def set(self, destination, owner: str = "", **mark):
         """SetMark of a HOST; mark: fields of Mark, a scitag as a dict."""
-        request = pb.waymark.SetMarkRequest(
-            mark=pb.waymark.Mark(match=_match(destination), **mark)
-        )
-        if owner:
-            request.options.owner = owner
-        return self.call("SetMark", request)
+        mark = pb.waymark.Mark(match=_match(destination), **mark)
+        options = pb.waymark.WriteOptions(owner=owner)
+        return self.call("SetMark", pb.waymark.SetMarkRequest(mark=mark, options=options))
 
-    def clear(self, destination):
-        return self.call("ClearMark", pb.waymark.ClearMarkRequest(match=_match(destination)))
+    def clear(self, destination, owner: str = ""):
+        match, options = _match(destination), pb.waymark.WriteOptions(owner=owner)
+        return self.call("ClearMark", pb.waymark.ClearMarkRequest(match=match, options=options))
 
     def get(self, destination, effective: bool = False):
         request = pb.waymark.GetMarkRequest(match=_match(destination), effective=effective)

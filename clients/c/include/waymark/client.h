@@ -84,8 +84,8 @@ struct waymark_options {
 	const char *tls_key;
 	/* Name that the agent's certificate must carry; NULL: the host of `target`. */
 	const char *tls_server_name;
-	/* TCP without TLS. Agents accept it on the loopback only, where configured. Excludes the
-	 * tls_ members. */
+	/* TCP without TLS. Agents accept it on the loopback only, where configured. Excludes
+	 * the tls_ members. */
 	bool insecure;
 	/* Milliseconds to connect, name resolution and handshake included. 0: 5,000. */
 	int64_t connect_timeout_ms;

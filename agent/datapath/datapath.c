@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "datapath/datapath.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include <marker.skel.h>
+
+#include "cleanup.h"
+#include "datapath/message.h"
+#include "datapath/shared.h"
+#include "datapath/state.h"
+
+/* Slots beyond the capacity: so many marks may be replaced by others within the rest of a
+ * slot before the writer has to wait for one. Twice the updates of one call. */
+#define SLOTS_SPARE 20000
+
+#define SLOTS_MAX (PREFIX_SLOT_MASK + 1)
+
+DEFINE_CLEANUP(cleanup_datapath, struct datapath *, datapath_close)
+
+static int slot_count(const struct datapath_options *options, uint32_t *ret)
+{
+	uint64_t count = 1 + (uint64_t)options->marks + options->networks + SLOTS_SPARE;
+
+	if (!options->marks || !options->networks || count > SLOTS_MAX)
+		return -EINVAL;
+	*ret = (uint32_t)count;
+	return 0;
+}
+
+/* Sizes can always be set before the maps exist. */
+static void programs_size(struct marker *programs, const struct datapath_options *options,
+			  uint32_t slots, uint32_t buckets)
+{
+	bpf_map__set_max_entries(programs->maps.matches, options->marks);
+	bpf_map__set_max_entries(programs->maps.networks, options->networks);
+	bpf_map__set_max_entries(programs->maps.marks, slots);
+	bpf_map__set_max_entries(programs->maps.leases, slots);
+	bpf_map__set_max_entries(programs->maps.mark_traffic, slots * COUNTER_STRIPES);
+	bpf_map__set_max_entries(programs->maps.filter, buckets / FILTER_BUCKETS_PER_WORD);
+	programs->rodata->slots = slots;
+	programs->rodata->filter_bucket_mask = buckets - 1;
+}
+
+/* libbpf raises RLIMIT_MEMLOCK where the kernel still charges maps to it (before 5.11). */
+static int programs_load(struct datapath *datapath, const struct datapath_options *options,
+			 uint32_t buckets)
+{
+	const uint32_t first = 0;
+	int writer, error;
+
+	datapath->programs = marker__open();
+	if (!datapath->programs)
+		return -errno;
+	programs_size(datapath->programs, options, datapath->slot_count, buckets);
+	error = marker__load(datapath->programs);
+	if (error)
+		return error;
+	writer = bpf_program__fd(datapath->programs->progs.write_mark);
+	return bpf_map_update_elem(bpf_map__fd(datapath->programs->maps.writers), &first,
+				   &writer, BPF_ANY);
+}
+
+static struct table table_make(const struct bpf_map *map, bool batches)
+{
+	return (struct table){
+		.fd = bpf_map__fd(map),
+		.key_size = bpf_map__key_size(map),
+		.capacity = bpf_map__max_entries(map),
+		.batches = batches,
+	};
+}
+
+static int state_init(struct datapath *datapath, uint32_t buckets)
+{
+	int error = maps_init(&datapath->maps, datapath->programs);
+
+	if (error)
+		return error;
+	shared_store(&datapath->maps.leases[0], LEASE_NEVER);
+	datapath->matches = table_make(datapath->programs->maps.matches, true);
+	/* A trie costs more than the system call, and old kernels have no batches for it. */
+	datapath->networks = table_make(datapath->programs->maps.networks, false);
+	error = slots_init(&datapath->slots, datapath->slot_count);
+	if (error)
+		return error;
+	return filter_init(&datapath->filter, datapath->maps.filter, buckets,
+			   datapath->maps.control, datapath->slot_count,
+			   datapath->networks.capacity);
+}
+
+int datapath_open(const struct datapath_options *options, struct datapath **ret)
+{
+	cleanup(cleanup_datapath) struct datapath *datapath = NULL;
+	uint32_t slots, buckets;
+	int error = slot_count(options, &slots);
+
+	if (error)
+		return error;
+	message_listen();
+	datapath = calloc(1, sizeof(*datapath));
+	if (!datapath)
+		return -ENOMEM;
+	datapath->slot_count = slots;
+	buckets = filter_buckets(options->marks + options->networks);
+	error = programs_load(datapath, options, buckets);
+	if (error)
+		return error;
+	error = state_init(datapath, buckets);
+	if (error)
+		return error;
+	*ret = take(datapath);
+	return 0;
+}
+
+void datapath_close(struct datapath *datapath)
+{
+	if (!datapath)
+		return;
+	filter_done(&datapath->filter);
+	slots_done(&datapath->slots);
+	if (datapath->programs)
+		maps_done(&datapath->maps, datapath->programs);
+	marker__destroy(datapath->programs);
+	free(datapath);
+}
+
+struct datapath_fill datapath_fill(const struct datapath *datapath)
+{
+	return (struct datapath_fill){
+		.marks = table_used(&datapath->matches),
+		.marks_capacity = datapath->matches.capacity,
+		.networks = table_used(&datapath->networks),
+		.networks_capacity = datapath->networks.capacity,
+	};
+}
+
+int datapath_program(const struct datapath *datapath, int has_ethernet_header)
+{
+	const struct marker *programs = datapath->programs;
+
+	return bpf_program__fd(has_ethernet_header ? programs->progs.mark_l2
+						   : programs->progs.mark_l3);
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <grpc/grpc_posix.h>
+#include <grpc/grpc_security.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "rpc/internal.h"
+#include "rpc/limits.h"
+#include "rpc/tls.h"
+#include "rpc/unix_listener.h"
+
+#define UNIX_PREFIX "unix:"
+
+struct listener {
+	struct listener *next;
+	int port; /* 0: a unix socket */
+	struct tls *tls;
+	struct unix_listener *socket;
+	grpc_server_credentials *socket_credentials;
+	struct rpc_server *server;
+};
+
+static void listener_free(struct listener *listener)
+{
+	unix_listener_free(listener->socket);
+	if (listener->socket_credentials)
+		grpc_server_credentials_release(listener->socket_credentials);
+	tls_free(listener->tls);
+	free(listener);
+}
+
+DEFINE_CLEANUP(free_listener, struct listener *, listener_free)
+DEFINE_CLEANUP(free_addresses, struct addrinfo *, freeaddrinfo)
+DEFINE_CLEANUP(release_credentials, grpc_server_credentials *, grpc_server_credentials_release)
+
+bool host_is_loopback(const char *host)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (!strcmp(host, "localhost"))
+		return true;
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static int port_parse(const char *text, int *ret)
+{
+	int port = 0;
+
+	if (!*text || strlen(text) > 5)
+		return -EINVAL;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return -EINVAL;
+		port = port * 10 + (*text - '0');
+	}
+	if (port > 65535)
+		return -EINVAL;
+	*ret = port;
+	return 0;
+}
+
+int address_split(const char *address, char *host, size_t host_size, int *ret_port)
+{
+	const char *colon = strrchr(address, ':');
+	const char *begin = address, *end = colon;
+
+	if (!colon)
+		return -EINVAL;
+	if (*address == '[') {
+		begin++;
+		end--;
+		if (end < begin || *end != ']')
+			return -EINVAL;
+	} else if (memchr(address, ':', (size_t)(colon - address))) {
+		return -EINVAL; /* an IPv6 address needs its brackets */
+	}
+	if (end == begin || (size_t)(end - begin) >= host_size)
+		return -EINVAL;
+	if (port_parse(colon + 1, ret_port))
+		return -EINVAL;
+	memcpy(host, begin, (size_t)(end - begin));
+	host[end - begin] = '\0';
+	return 0;
+}
+
+/* The C core says only that it could not listen. Tries the same by hand: negative errno, or 0
+ * if that works. */
+static int address_probe(const char *host, int port)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	cleanup(free_addresses) struct addrinfo *found = NULL;
+	char service[8];
+
+	snprintf(service, sizeof(service), "%d", port);
+	if (getaddrinfo(host, service, &hints, &found))
+		return -EADDRNOTAVAIL;
+	for (const struct addrinfo *at = found; at; at = at->ai_next) {
+		cleanup(close_fd) int fd =
+			socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+		const int on = 1;
+
+		if (fd < 0)
+			return -errno;
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		if (bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, 1))
+			return -errno;
+	}
+	return 0;
+}
+
+static int listen_tcp(struct rpc_server *server, struct listener *listener, const char *address,
+		      const struct rpc_tls_files *files, bool insecure_loopback)
+{
+	cleanup(release_credentials) grpc_server_credentials *credentials = NULL;
+	char *error = server->error, host[256];
+	size_t size = sizeof(server->error);
+	int port, err = address_split(address, host, sizeof(host), &port);
+
+	if (err) {
+		snprintf(error, size, "%s: not \"unix:/path\", \"host:port\" or \"[v6]:port\"",
+			 address);
+		return err;
+	}
+	if (!files && !(insecure_loopback && host_is_loopback(host))) {
+		snprintf(error, size,
+			 "%s: needs TLS; plaintext is for loopback, where it is asked for",
+			 address);
+		return -EINVAL;
+	}
+	if (files) {
+		err = tls_new(files, &listener->tls, error, size);
+		if (err)
+			return err;
+		credentials = tls_credentials(listener->tls);
+	} else {
+		credentials = grpc_insecure_server_credentials_create();
+	}
+	listener->port = grpc_server_add_http2_port(server->core, address, credentials);
+	if (listener->port)
+		return 0;
+	err = address_probe(host, port);
+	if (err)
+		snprintf(error, size, "%s: %s", address, strerror(-err));
+	else if (files)
+		snprintf(error, size,
+			 "%s: certificate %s, key %s and client CA %s do not work together",
+			 address, files->certificate, files->key, files->client_ca);
+	else
+		snprintf(error, size, "%s: cannot listen", address);
+	return err ? err : -EINVAL;
+}
+
+/* The connections' descriptor numbers want room above everybody else's. */
+static int unix_fds(struct rpc_server *server)
+{
+	struct fd_table_options options = {
+		.first = RPC_UNIX_FD_FIRST,
+		.end = RPC_UNIX_FD_END,
+		.connections = RPC_UNIX_CONNECTIONS_MAX,
+		.rest_ms = RPC_UNIX_FD_REST_MS,
+	};
+	struct rlimit limit;
+
+	if (server->fds)
+		return 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	if (limit.rlim_cur < RPC_UNIX_FD_END)
+		options.end = (int)limit.rlim_cur;
+	return fd_table_new(&options, &server->fds);
+}
+
+static int listen_unix(struct rpc_server *server, struct listener *listener,
+		       const char *address)
+{
+	const char *path = address + strlen(UNIX_PREFIX);
+	int err = -EINVAL;
+
+	if (*path == '/')
+		err = unix_listener_new(path, &listener->socket);
+	if (!err)
+		err = unix_fds(server);
+	if (!err)
+		listener->socket_credentials = grpc_insecure_server_credentials_create();
+	else if (err == -EADDRINUSE)
+		snprintf(server->error, sizeof(server->error), "%s: another server lives there",
+			 address);
+	else
+		snprintf(server->error, sizeof(server->error), "%s: %s", address,
+			 *path == '/' ? strerror(-err) : "the path must begin with /");
+	return err;
+}
+
+int rpc_server_listen(struct rpc_server *server, const char *address,
+		      const struct rpc_tls_files *tls, bool insecure_loopback,
+		      const char **error)
+{
+	cleanup(free_listener) struct listener *listener = calloc(1, sizeof(*listener));
+	int err;
+
+	snprintf(server->error, sizeof(server->error), "%s: no memory", address);
+	*error = server->error;
+	if (!listener)
+		return -ENOMEM;
+	listener->server = server;
+	if (!strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)))
+		err = listen_unix(server, listener, address);
+	else
+		err = listen_tcp(server, listener, address, tls, insecure_loopback);
+	if (err)
+		return err;
+	listener->next = server->listeners;
+	server->listeners = take(listener);
+	return 0;
+}
+
+int rpc_server_port(const struct rpc_server *server, size_t n)
+{
+	size_t count = 0;
+
+	for (const struct listener *at = server->listeners; at; at = at->next)
+		count += at->port != 0;
+	if (n >= count)
+		return 0;
+	/* The list has the newest first. */
+	for (const struct listener *at = server->listeners; at; at = at->next)
+		if (at->port && --count == n)
+			return at->port;
+	return 0;
+}
+
+static void listener_accepted(void *user, int fd, const struct ucred *peer)
+{
+	const struct listener *listener = user;
+	struct timespec now;
+	int number;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	number = fd_table_place(listener->server->fds, fd, peer,
+				now.tv_sec * 1000 + now.tv_nsec / 1000000);
+	if (number < 0)
+		close(fd);
+	else
+		grpc_server_add_channel_from_fd(listener->server->core, number,
+						listener->socket_credentials);
+}
+
+int listeners_start(struct rpc_server *server)
+{
+	for (struct listener *at = server->listeners; at; at = at->next) {
+		int err = at->socket ? unix_listener_start(at->socket, listener_accepted, at) :
+				       0;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void listeners_stop(struct rpc_server *server)
+{
+	for (struct listener *at = server->listeners; at; at = at->next) {
+		unix_listener_free(at->socket);
+		at->socket = NULL;
+	}
+}
+
+void listeners_free(struct rpc_server *server)
+{
+	while (server->listeners) {
+		struct listener *listener = server->listeners;
+
+		server->listeners = listener->next;
+		listener_free(listener);
+	}
+	fd_table_free(server->fds);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The streams of a server. Unlike unary calls they do not end by themselves, so drain does it.
+ */
+#include "rpc/internal.h"
+#include "rpc/limits.h"
+
+void streams_refuse(struct rpc_status *status)
+{
+	rpc_status_set(status, GRPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN",
+		       "the server is shutting down");
+	status->retry_after_ms = RPC_DRAIN_RETRY_MS;
+}
+
+bool streams_add(struct rpc_call *call)
+{
+	struct rpc_server *server = call->entry->server;
+	bool added;
+
+	pthread_mutex_lock(&server->lock);
+	added = !server->draining;
+	if (added) {
+		call->next = server->streams;
+		call->linked_from = &server->streams;
+		if (call->next)
+			call->next->linked_from = &call->next;
+		server->streams = call;
+	}
+	pthread_mutex_unlock(&server->lock);
+	return added;
+}
+
+void streams_remove(struct rpc_call *call)
+{
+	struct rpc_server *server = call->entry->server;
+
+	if (call->entry->method->kind == RPC_UNARY)
+		return;
+	pthread_mutex_lock(&server->lock);
+	if (call->linked_from) {
+		*call->linked_from = call->next;
+		if (call->next)
+			call->next->linked_from = call->linked_from;
+		call->linked_from = NULL;
+	}
+	pthread_mutex_unlock(&server->lock);
+}
+
+/* A client stream that is complete waits for its answer as a unary call does. */
+static bool stream_is_complete(struct rpc_call *call)
+{
+	bool complete;
+
+	pthread_mutex_lock(&call->lock);
+	complete = call->entry->method->kind == RPC_CLIENT_STREAM && call->half_closed;
+	pthread_mutex_unlock(&call->lock);
+	return complete;
+}
+
+void streams_drain(struct rpc_server *server)
+{
+	struct rpc_status status = {.code = 0};
+
+	streams_refuse(&status);
+	pthread_mutex_lock(&server->lock);
+	server->draining = true;
+	/* Nothing leaves the list meanwhile: that takes the lock, on other threads. */
+	for (struct rpc_call *call = server->streams; call; call = call->next)
+		if (!stream_is_complete(call))
+			rpc_call_finish(call, &status, NULL);
+	pthread_mutex_unlock(&server->lock);
+}

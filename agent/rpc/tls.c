@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "rpc/limits.h"
+
+struct tls {
+	char *certificate, *key, *client_ca; /* PEM */
+	/* The C core asks with every connection whether there is something newer. */
+	unsigned int generation, served;
+};
+
+static void free_secret(char **text)
+{
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+}
+
+static int file_read(const char *path, char **ret)
+{
+	cleanup(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup(free_secret) char *text = NULL;
+	size_t used = 0;
+
+	if (fd < 0)
+		return -errno;
+	text = calloc(1, RPC_PEM_MAX + 1);
+	if (!text)
+		return -ENOMEM;
+	while (used < RPC_PEM_MAX) {
+		ssize_t got = read(fd, text + used, RPC_PEM_MAX - used);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (!got)
+			break;
+		used += (size_t)got;
+	}
+	if (used == RPC_PEM_MAX)
+		return -EFBIG;
+	/* Not text at all, for instance DER. */
+	if (strlen(text) != used)
+		return -EINVAL;
+	*ret = take(text);
+	return 0;
+}
+
+/* `kind` as in "-----BEGIN ... CERTIFICATE-----". */
+static bool text_is_pem(const char *text, const char *kind)
+{
+	const char *begin = strstr(text, "-----BEGIN ");
+	const char *line_end = begin ? strchr(begin, '\n') : NULL;
+	const char *found = begin ? strstr(begin, kind) : NULL;
+
+	return found && line_end && found < line_end;
+}
+
+static int pem_read(const char *path, const char *kind, char **ret, char *error,
+		    size_t error_size)
+{
+	cleanup(free_secret) char *text = NULL;
+	int err = file_read(path, &text);
+
+	if (err && err != -EINVAL) {
+		snprintf(error, error_size, "%s: %s", path, strerror(-err));
+		return err;
+	}
+	if (err || !text_is_pem(text, kind)) {
+		snprintf(error, error_size, "%s: holds no %s in PEM form", path, kind);
+		return -EINVAL;
+	}
+	*ret = take(text);
+	return 0;
+}
+
+void tls_free(struct tls *tls)
+{
+	if (!tls)
+		return;
+	free(tls->certificate);
+	free_secret(&tls->key);
+	free(tls->client_ca);
+	free(tls);
+}
+
+DEFINE_CLEANUP(free_tls, struct tls *, tls_free)
+
+int tls_new(const struct rpc_tls_files *files, struct tls **ret, char *error, size_t error_size)
+{
+	cleanup(free_tls) struct tls *tls = calloc(1, sizeof(*tls));
+	int err;
+
+	if (!tls)
+		return -ENOMEM;
+	tls->generation = 1;
+	err = pem_read(files->certificate, "CERTIFICATE", &tls->certificate, error, error_size);
+	if (!err)
+		err = pem_read(files->key, "PRIVATE KEY", &tls->key, error, error_size);
+	if (!err)
+		err = pem_read(files->client_ca, "CERTIFICATE", &tls->client_ca, error,
+			       error_size);
+	if (!err)
+		*ret = take(tls);
+	return err;
+}
+
+/* The C core calls this under a lock of the credentials. */
+static grpc_ssl_certificate_config_reload_status
+tls_fetch(void *user, grpc_ssl_server_certificate_config **config)
+{
+	struct tls *tls = user;
+	grpc_ssl_pem_key_cert_pair pair = {.private_key = tls->key,
+					   .cert_chain = tls->certificate};
+
+	if (tls->served == tls->generation)
+		return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+	*config = grpc_ssl_server_certificate_config_create(tls->client_ca, &pair, 1);
+	if (!*config)
+		return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL;
+	tls->served = tls->generation;
+	return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+}
+
+grpc_server_credentials *tls_credentials(struct tls *tls)
+{
+	return grpc_ssl_server_credentials_create_with_options(
+		grpc_ssl_server_credentials_create_options_using_config_fetcher(
+			GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY, tls_fetch,
+			tls));
+}

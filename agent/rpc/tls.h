@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Server credentials for mutual TLS (1.2 and 1.3), made from PEM files.
+ */
+#ifndef WAYMARK_RPC_TLS_H
+#define WAYMARK_RPC_TLS_H
+
+#include <grpc/grpc_security.h>
+#include <stddef.h>
+
+#include "rpc/server.h"
+
+struct tls;
+
+/* Reads the files. 0 or negative errno with a text that names the file. */
+int tls_new(const struct rpc_tls_files *files, struct tls **ret, char *error, size_t error_size);
+/* Not before the server is destroyed: it asks for credentials with every connection. */
+void tls_free(struct tls *tls);
+
+/* The caller's to release. */
+grpc_server_credentials *tls_credentials(struct tls *tls);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frame of the command line: global options, the table of commands, and how results and
+ * errors leave. Commands return exit codes (exit_code.h).
+ */
+#ifndef WAYMARK_CLI_CLI_H
+#define WAYMARK_CLI_CLI_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "agent/cleanup.h"
+#include "option.h"
+#include "value.h"
+#include "waymark/client.h"
+
+DEFINE_CLEANUP(close_client, struct waymark_client *, waymark_close)
+
+struct cli {
+	FILE *out;
+	FILE *err;
+	const char *target;
+	const char *tls_ca;
+	const char *tls_cert;
+	const char *tls_key;
+	const char *tls_server_name;
+	bool insecure;
+	int64_t timeout_ms;
+	enum value_output output;
+	bool help;
+	bool version;
+};
+
+/* One row of the table; each stands in the file of its command. */
+struct command {
+	const char *name;
+	const char *arguments; /* as the synopsis shows them; "" for none */
+	int arguments_min, arguments_max;
+	const char *summary;
+	const char *details; /* for its own help: lines, each with its end */
+	const struct option *options;
+	size_t values_size; /* of the struct that the options fill */
+	/* arguments: as many as the row allows, NULL ended. values: zero but for what the
+	 * options have set. */
+	int (*main)(struct cli *cli, char **arguments, void *values);
+};
+
+/* Ends with NULL. */
+extern const struct command *const commands[];
+/* Ends with a row without a name. */
+extern const struct option global_options[];
+
+/* NULL: no such command. */
+const struct command *command_find(const char *name);
+
+/* The whole program behind main(): argv without the program's name, NULL ended. */
+int cli_run(char **argv, FILE *out, FILE *err);
+
+/* Prints "waymark: ..." as one line; returns EXIT_USAGE. */
+__attribute__((format(printf, 2, 3))) int cli_usage(struct cli *cli, const char *format, ...);
+
+/* Prints what a call or waymark_open() refused; returns its exit code. */
+int cli_error(struct cli *cli, const struct waymark_error *error);
+
+/* Prints "waymark: warning: ..." */
+void cli_warn(struct cli *cli, const char *warning);
+
+/* Makes the client that the global options describe. 0, or the exit code after printing why
+ * not. */
+int cli_connect(struct cli *cli, struct waymark_client **ret);
+
+/* Prints a value in the form asked for: pretty, or one line. Takes the reference. */
+void cli_print_json(struct cli *cli, json_t *value);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands, each in its own file; cli.c has the table. */
+#ifndef WAYMARK_CLI_COMMANDS_H
+#define WAYMARK_CLI_COMMANDS_H
+
+#include "cli.h"
+
+extern const struct command set_command;
+extern const struct command clear_command;
+extern const struct command get_command;
+extern const struct command list_command;
+extern const struct command stats_command;
+extern const struct command scitag_command;
+extern const struct command version_command;
+extern const struct command help_command;
+
+/* Also reached by --help and --version. */
+int help_main(struct cli *cli, char **arguments, void *values);
+int version_main(struct cli *cli, char **arguments, void *values);
+
+/* Prints a command's own help. */
+int command_help(struct cli *cli, const struct command *command);
+
+#endif

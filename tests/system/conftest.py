@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every system test stands on.
+
+This process is the controller, in a namespace of its own; node and peer are two more.
+WAYMARK_BIN says which waymarkd and waymark are tested; default: build/dev/bin.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from lib import net
+from lib.agent import BINARIES, Agent
+from lib.capture import Capture
+from lib.client import Client
+from lib.neighbours import has_tcx
+from lib.net import NODE_INTERFACE, Network
+from lib.send import Sink
+
+
+def pytest_sessionstart():
+    if os.geteuid() != 0:
+        pytest.exit("system tests need root: they make network namespaces", 2)
+    for program in ("waymarkd", "waymark"):
+        if not (BINARIES / program).exists():
+            pytest.exit(f"{BINARIES / program} is missing: ./dev build dev makes it", 2)
+    # Before gRPC starts its threads: they stay where they were born.
+    net.isolate()
+
+
+@pytest.fixture(scope="session")
+def network():
+    with contextlib.closing(Network()) as network:
+        yield network
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sink(network):
+    with Sink(network.peer) as sink:
+        yield sink
+
+
+@pytest.fixture(scope="module")
+def directory():
+    """A directory that everybody may look into, with a short name, as sockets need it."""
+    with tempfile.TemporaryDirectory(prefix="waymark-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def start_agent(network, directory):
+    """Starts agents on the node's interface and a unix socket; each must end in good health."""
+    count = 0
+    with contextlib.ExitStack() as agents:
+
+        def start(*options: str, interface: str = NODE_INTERFACE) -> Agent:
+            nonlocal count
+            count += 1
+            target = f"unix:{directory}/agent-{count}.sock"
+            agent = Agent(
+                network.node,
+                "--interface",
+                interface,
+                "--listen",
+                target,
+                *options,
+                echo=lambda line: print(line, file=sys.stderr),
+            )
+            agent.target = target
+            agents.push(agent)
+            return agent.wait_ready()
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def agent(start_agent):
+    """One agent for all tests of a module; modules that want another one override this."""
+    return start_agent()
+
+
+@pytest.fixture
+def client(agent):
+    """A client of the agent, as root on its unix socket. The test's marks go with it."""
+    with Client(agent.target) as client:
+        client.wait_serving()
+        yield client
+        for mark in client.marks():
+            client.clear(mark.match.destination, owner=mark.owner)
+        assert client.marks() == []
+
+
+@pytest.fixture
+def destination(network):
+    """An address of the peer that no other test uses."""
+    return network.new_destination()
+
+
+@pytest.fixture
+def capture(network):
+    with Capture(network.peer, "data0") as capture:
+        yield capture
+
+
+@pytest.fixture(scope="module", params=["tcx", "clsact"])
+def attach_mode(request):
+    if request.param == "tcx" and not has_tcx():
+        pytest.skip("this kernel has no tcx (Linux 6.6 and later have it)")
+    return request.param
