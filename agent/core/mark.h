@@ -46,13 +46,39 @@ struct traffic_count {
 	uint64_t bytes;
 };
 
+enum mark_lifetime {
+	MARK_FOREVER,
+	MARK_TTL, /* a private lease of its own, renewed by setting the mark again */
+	MARK_LEASE, /* a lease that it may share */
+};
+
 struct mark {
 	struct match match;
 	struct mark_action action;
+	uint8_t lifetime; /* enum mark_lifetime */
+	uint64_t lease; /* id of the lease, private or shared; 0: FOREVER */
+	uint64_t ttl; /* ns; TTL only */
 	char cookie[MARK_COOKIE_MAX + 1];
 	char owner[MARK_OWNER_MAX + 1];
 	uint64_t revision; /* of the last change */
 	int64_t create_time; /* ns since 1970 */
+};
+
+/* Why a mark went; numbers are those of waymark.v1.RemovalReason. */
+enum removal_reason {
+	REMOVAL_CLEARED = 1,
+	REMOVAL_REPLACED,
+	REMOVAL_EXPIRED,
+	REMOVAL_REVOKED,
+};
+
+/* What stays of a mark that went: a tombstone. */
+struct removal {
+	struct match match;
+	char owner[MARK_OWNER_MAX + 1];
+	uint64_t revision; /* of the removal */
+	uint8_t reason; /* enum removal_reason */
+	struct traffic_count counters; /* final */
 };
 
 /* Do both write the same bits? */
