@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "cleanup.h"
 #include "core/group.h"
 #include "core/index.h"
 #include "datapath/datapath.h"
@@ -79,6 +80,7 @@ int engine_new(struct datapath *datapath, struct store *store, struct engine **r
 				       .index = &engine->index,
 				       .lock = &engine->lock};
 	engine->last = &engine->first;
+	engine->index.revision = store_revision(store);
 	pthread_rwlock_init(&engine->lock, NULL);
 	pthread_mutex_init(&engine->queue_lock, NULL);
 	pthread_cond_init(&engine->queue_filled, NULL);
@@ -138,7 +140,7 @@ static int locate(struct engine *engine, find_entry *find, const struct match *m
 }
 
 /* The store is a moment ahead of the index while a group is being published: a record that
- * the index names may be superseded already, and the index then says so shortly. */
+ * the index names may be superseded and dropped already, and the index then says so shortly. */
 static int read_mark(struct engine *engine, find_entry *find, const struct match *match,
 		     struct engine_mark *ret)
 {
@@ -149,8 +151,9 @@ static int read_mark(struct engine *engine, find_entry *find, const struct match
 
 		if (r < 0)
 			return r;
-		if (store_get(engine->group.store, revision, &ret->mark) == 0)
-			return 0;
+		r = store_get(engine->group.store, revision, &ret->mark);
+		if (r != -ENOENT)
+			return r;
 		sched_yield();
 	}
 }
@@ -178,15 +181,76 @@ struct traffic_count engine_counters(struct engine *engine, const struct match *
 	return counters;
 }
 
+/* What a scan takes out of the store at a time: neither a read transaction nor the lock is held
+ * while `each` works. */
+enum { SCAN_MARKS = 256, SCAN_RECORDS = 4096 };
+
+struct scan_page {
+	struct mark marks[SCAN_MARKS];
+	size_t n;
+	size_t records; /* looked at: tombstones and dead records too */
+	uint64_t last; /* revision of the last one */
+};
+
+static int add_to_page(const struct store_record *record, void *user)
+{
+	struct scan_page *page = user;
+
+	if (record->mark)
+		page->marks[page->n++] = *record->mark;
+	page->last = record->revision;
+	return ++page->records == SCAN_RECORDS || page->n == SCAN_MARKS;
+}
+
+/* The living are those that the index names. */
+static void keep_living(struct engine *engine, struct scan_page *page)
+{
+	size_t kept = 0;
+
+	pthread_rwlock_rdlock(&engine->lock);
+	for (size_t i = 0; i < page->n; i++) {
+		const struct index_entry *entry =
+			index_find(&engine->index, &page->marks[i].match);
+
+		if (entry && entry->revision == page->marks[i].revision)
+			page->marks[kept++] = page->marks[i];
+	}
+	pthread_rwlock_unlock(&engine->lock);
+	page->n = kept;
+}
+
+/* A mark that changes while its page is looked at comes again further on, so only an empty page
+ * is the end. */
 int engine_scan(struct engine *engine, uint64_t after,
 		int (*each)(const struct mark *mark, void *user), void *user)
 {
-	return store_scan(engine->group.store, after, each, user);
+	cleanup(free_bytes) struct scan_page *page = malloc(sizeof(*page));
+	int r = 0;
+
+	if (!page)
+		return -ENOMEM;
+	page->last = after;
+	do {
+		page->n = page->records = 0;
+		r = store_scan(engine->group.store, page->last, add_to_page, page);
+		if (r < 0)
+			return r;
+		keep_living(engine, page);
+		r = 0;
+		for (size_t i = 0; r == 0 && i < page->n; i++)
+			r = each(&page->marks[i], user);
+	} while (r == 0 && page->records > 0);
+	return r;
 }
 
 uint64_t engine_revision(struct engine *engine)
 {
-	return store_revision(engine->group.store);
+	uint64_t revision;
+
+	pthread_rwlock_rdlock(&engine->lock);
+	revision = engine->index.revision;
+	pthread_rwlock_unlock(&engine->lock);
+	return revision;
 }
 
 void engine_state_id(struct engine *engine, uint8_t ret[static ENGINE_STATE_ID_SIZE])

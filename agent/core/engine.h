@@ -71,22 +71,24 @@ struct engine_mark {
 	struct traffic_count counters;
 };
 
-/* The mark with exactly this match. 0 or -ENOENT. */
+/* The mark with exactly this match. 0; -ENOENT; else what the store says. */
 int engine_get(struct engine *engine, const struct match *match, struct engine_mark *ret);
 
 /* The mark that a packet described by this match gets: the most specific one that covers
- * it. 0 or -ENOENT. */
+ * it. 0; -ENOENT; else what the store says. */
 int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret);
 
 /* Current counters of the mark with this match; zero if there is none. */
 struct traffic_count engine_counters(struct engine *engine, const struct match *match);
 
 /* Calls `each` for every mark changed after revision `after`, in the order of revisions, until
- * it returns non-zero; returns that, or 0. `each` must neither block nor call the engine. */
+ * it returns non-zero; returns that, 0 at the end, or negative errno if the store cannot be
+ * read. Changes up to the engine_revision() of before are seen; one that is made meanwhile may
+ * bring its mark again. */
 int engine_scan(struct engine *engine, uint64_t after,
 		int (*each)(const struct mark *mark, void *user), void *user);
 
-/* Newest revision, 0 at first. */
+/* Newest revision that readers see, 0 at first. */
 uint64_t engine_revision(struct engine *engine);
 
 #define ENGINE_STATE_ID_SIZE 16

@@ -180,6 +180,18 @@ static bool changes_store(const struct engine_op *op)
 	       op->outcome == OUTCOME_REMOVED;
 }
 
+static int record_removal(struct group *group, const struct step *step, uint64_t supersedes)
+{
+	const struct mark *mark = &step->op->mark;
+	struct removal removal = {.match = mark->match,
+				  .revision = mark->revision,
+				  .reason = REMOVAL_CLEARED,
+				  .counters = step->change->counters};
+
+	memcpy(removal.owner, mark->owner, sizeof(removal.owner));
+	return store_remove(group->store, &removal, supersedes);
+}
+
 static int record(struct group *group, struct step *step, uint64_t revision)
 {
 	struct engine_op *op = step->op;
@@ -188,7 +200,7 @@ static int record(struct group *group, struct step *step, uint64_t revision)
 	op->revision = revision;
 	op->mark.revision = revision;
 	if (op->outcome == OUTCOME_REMOVED)
-		return store_remove(group->store, revision, supersedes);
+		return record_removal(group, step, supersedes);
 	return store_put(group->store, &op->mark, supersedes);
 }
 
@@ -261,6 +273,7 @@ static void publish(struct group *group)
 	pthread_rwlock_wrlock(group->lock);
 	for (size_t i = 0; i < group->n_steps; i++)
 		publish_step(group, &group->steps[i]);
+	group->index->revision = store_revision(group->store);
 	pthread_rwlock_unlock(group->lock);
 }
 

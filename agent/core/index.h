@@ -32,6 +32,7 @@ struct index_entry {
 struct index {
 	struct index_entry *entries;
 	struct index_owner *owners;
+	uint64_t revision; /* of the newest change that is in here; whoever makes it sets it */
 	uint32_t by_length[129]; /* NETWORKs of this prefix length */
 };
 

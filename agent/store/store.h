@@ -94,8 +94,8 @@ struct store_record {
 
 /* Calls `each` for the records after revision `after` in order until it returns non-zero,
  * and returns that; 0 at the end; negative errno. Superseded records that are not dropped
- * yet are passed too: who needs only the living asks the index. `each` must not write to
- * the store or block for long (it holds a read transaction). */
+ * yet are passed too: who needs only the living asks the index. `each` must neither call
+ * the store nor block for long: it holds a read transaction, for which a growing map waits. */
 int store_scan(struct store *store, uint64_t after,
 	       int (*each)(const struct store_record *record, void *user), void *user);
 
@@ -108,11 +108,12 @@ int store_each_owner(struct store *store,
 /* Highest lease id ever used. */
 uint64_t store_last_lease(const struct store *store);
 
-/* Writes a consistent copy into a new file, beside readers and the writer. 0; -EEXIST; else
- * negative errno. */
+/* Writes a consistent copy into a new file, beside readers and the writer (who waits only if
+ * the map must grow). 0; -EEXIST; else negative errno. */
 int store_backup(struct store *store, const char *file);
 
-/* Makes a table in an empty directory from a backup, under a new state id. */
+/* Makes a table in an empty directory from a backup, under a new state id. 0; -EEXIST: there
+ * is a table already; else as store_open(). */
 int store_restore(const struct store_options *options, const char *file,
 		  char error[static STORE_ERROR_MAX]);
 

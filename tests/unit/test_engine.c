@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine over a datapath without a kernel and the store in memory, whose commit fails
- * when the test says so.
+ * The engine over a datapath without a kernel and a store whose commit fails when the test says
+ * so.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,13 +12,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/engine.h"
 #include "core/match.h"
 #include "fake_datapath.h"
-#include "store/store.h"
+#include "store_fixture.h"
 
 static int commit_error;
 int __real_store_commit(struct store *store);
@@ -34,6 +35,7 @@ int __wrap_store_commit(struct store *store)
 
 struct fixture {
 	struct datapath datapath;
+	struct store_fixture *stored;
 	struct store *store;
 	struct engine *engine;
 };
@@ -44,7 +46,8 @@ static int set_up(void **state)
 
 	fixture->datapath.capacity = FAKE_SLOTS - 1;
 	commit_error = 0;
-	assert_int_equal(store_open(&fixture->store), 0);
+	fixture_set_up((void **)&fixture->stored);
+	fixture->store = fixture->stored->store;
 	assert_int_equal(engine_new(&fixture->datapath, fixture->store, &fixture->engine), 0);
 	*state = fixture;
 	return 0;
@@ -55,7 +58,7 @@ static int tear_down(void **state)
 	struct fixture *fixture = *state;
 
 	engine_free(fixture->engine);
-	store_close(fixture->store);
+	fixture_tear_down((void **)&fixture->stored);
 	free(fixture);
 	return 0;
 }

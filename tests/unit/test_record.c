@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <waymark/store/v1/store.pb-c.h>
+
+#include "core/prefix.h"
+#include "store/record.h"
+
+static unsigned int seed = 1;
+
+static unsigned int draw(unsigned int below)
+{
+	return (unsigned int)rand_r(&seed) % below;
+}
+
+static uint64_t draw_number(void)
+{
+	uint64_t number =
+		(uint64_t)rand_r(&seed) << 33 ^ (uint64_t)rand_r(&seed) << 11 ^ draw(99);
+
+	return number >> draw(64);
+}
+
+/* ---- random values ---- */
+
+/* Many zero groups, as addresses have. */
+static void draw_address(uint8_t ret[16])
+{
+	for (int i = 0; i < 16; i++)
+		ret[i] = draw(2) ? (uint8_t)draw(256) : 0;
+	ret[0] = 0x20;
+}
+
+static struct match draw_match(void)
+{
+	static const uint8_t protocols[] = {6, 17, 33, 132, 136};
+	struct match match = {.kind = (uint8_t)(MARK_FLOW + draw(4)), .prefix_length = 128};
+
+	draw_address(match.destination);
+	if (match.kind == MARK_NETWORK) {
+		uint8_t address[16];
+
+		memcpy(address, match.destination, sizeof(address));
+		match.prefix_length = (uint8_t)draw(128);
+		prefix_mask(address, match.prefix_length, match.destination);
+	}
+	if (match.kind == MARK_FLOW) {
+		draw_address(match.source);
+		match.source_port = (uint16_t)(1 + draw(65535));
+	}
+	if (match.kind <= MARK_ENDPOINT) {
+		match.protocol = protocols[draw(5)];
+		match.destination_port = (uint16_t)(1 + draw(65535));
+	}
+	return match;
+}
+
+static struct mark_action draw_action(void)
+{
+	struct mark_action action = {.label = (uint8_t)draw(3)};
+
+	if (action.label == MARK_LABEL_RAW)
+		action.flow_label = draw(0x100000);
+	if (action.label == MARK_LABEL_SCITAG) {
+		action.experiment = (uint16_t)(1 + draw(511));
+		action.activity = (uint8_t)draw(64);
+	}
+	action.has_dscp = action.label == MARK_LABEL_NONE || draw(2);
+	action.dscp = action.has_dscp ? (uint8_t)draw(64) : 0;
+	return action;
+}
+
+static void draw_text(char *ret, size_t max)
+{
+	size_t length = draw(4) ? draw(20) : max - draw(2);
+
+	for (size_t i = 0; i < length; i++)
+		ret[i] = (char)(1 + draw(255));
+}
+
+static struct mark draw_mark(void)
+{
+	struct mark mark;
+
+	memset(&mark, 0, sizeof(mark));
+	mark.match = draw_match();
+	mark.action = draw_action();
+	mark.lifetime = (uint8_t)draw(3);
+	mark.lease = mark.lifetime == MARK_FOREVER ? 0 : 1 + draw_number();
+	mark.ttl = mark.lifetime == MARK_TTL ? 1 + draw_number() : 0;
+	draw_text(mark.cookie, MARK_COOKIE_MAX);
+	draw_text(mark.owner, MARK_OWNER_MAX);
+	mark.revision = 2 + draw_number();
+	mark.create_time = (int64_t)draw_number() - (draw(2) ? 0 : 1000000000000);
+	return mark;
+}
+
+static struct removal draw_removal(void)
+{
+	struct removal removal;
+
+	memset(&removal, 0, sizeof(removal));
+	removal.match = draw_match();
+	draw_text(removal.owner, MARK_OWNER_MAX);
+	removal.revision = 2 + draw_number();
+	removal.reason = (uint8_t)(1 + draw(4));
+	removal.counters.packets = draw_number();
+	removal.counters.bytes = draw(2) ? draw_number() : UINT64_MAX;
+	return removal;
+}
+
+/* ---- there and back ---- */
+
+enum { RANDOM_ROUNDS = 50000 };
+
+static void test_marks_come_back(void **state)
+{
+	(void)state;
+	for (int i = 0; i < RANDOM_ROUNDS; i++) {
+		struct mark mark = draw_mark();
+		uint64_t supersedes = mark.revision - 1 - draw(2);
+		uint8_t bytes[RECORD_SIZE_MAX];
+		size_t size = record_write_mark(&mark, supersedes, bytes);
+		struct record record;
+
+		assert_in_range(size, 1, RECORD_SIZE_MAX);
+		assert_int_equal(record_read(mark.revision, bytes, size, &record), 0);
+		assert_false(record.is_removal);
+		assert_int_equal(record.supersedes, supersedes);
+		assert_memory_equal(&record.mark, &mark, sizeof(mark));
+	}
+}
+
+static void test_removals_come_back(void **state)
+{
+	(void)state;
+	for (int i = 0; i < RANDOM_ROUNDS; i++) {
+		struct removal removal = draw_removal();
+		uint8_t bytes[RECORD_SIZE_MAX];
+		size_t size = record_write_removal(&removal, removal.revision - 1, bytes);
+		struct record record;
+
+		assert_in_range(size, 1, RECORD_SIZE_MAX);
+		assert_int_equal(record_read(removal.revision, bytes, size, &record), 0);
+		assert_true(record.is_removal);
+		assert_int_equal(record.supersedes, removal.revision - 1);
+		assert_memory_equal(&record.removal, &removal, sizeof(removal));
+	}
+}
+
+static void test_largest_fits(void **state)
+{
+	struct mark mark = draw_mark();
+	uint8_t bytes[RECORD_SIZE_MAX];
+
+	(void)state;
+	memset(mark.match.destination, 0xFF, sizeof(mark.match.destination));
+	memset(mark.match.source, 0xFE, sizeof(mark.match.source));
+	mark.match.kind = MARK_FLOW;
+	memset(mark.cookie, 'c', MARK_COOKIE_MAX);
+	memset(mark.owner, 'o', MARK_OWNER_MAX);
+	mark.lifetime = MARK_TTL;
+	mark.lease = mark.ttl = mark.revision = UINT64_MAX;
+	mark.create_time = INT64_MIN;
+	assert_in_range(record_write_mark(&mark, UINT64_MAX - 1, bytes), 1, RECORD_SIZE_MAX);
+}
+
+/* ---- what is no record ---- */
+
+static void test_any_octets_are_survived(void **state)
+{
+	uint8_t bytes[300];
+	struct record record;
+	int refused = 0;
+
+	(void)state;
+	for (int i = 0; i < RANDOM_ROUNDS; i++) {
+		size_t size = draw(sizeof(bytes));
+
+		for (size_t j = 0; j < size; j++)
+			bytes[j] = (uint8_t)draw(256);
+		refused += record_read(7, bytes, size, &record) == -EBADMSG;
+	}
+	assert_int_equal(refused, RANDOM_ROUNDS);
+}
+
+/* Cut anywhere, a record is refused; with one octet changed it is refused or still a record. */
+static void test_damaged_records(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 500; i++) {
+		struct mark mark = draw_mark();
+		uint8_t bytes[RECORD_SIZE_MAX];
+		size_t size = record_write_mark(&mark, 1, bytes);
+		struct record record;
+
+		for (size_t cut = 0; cut < size; cut++) {
+			int r = record_read(mark.revision, bytes, cut, &record);
+
+			/* The lifetime is behind the mark: without it, it is for ever. */
+			if (r == 0)
+				assert_true(mark.lifetime != MARK_FOREVER);
+			else
+				assert_int_equal(r, -EBADMSG);
+		}
+		for (size_t place = 0; place < size; place++) {
+			uint8_t octet = bytes[place];
+			int r;
+
+			bytes[place] ^= (uint8_t)(1 << draw(8));
+			r = record_read(mark.revision, bytes, size, &record);
+			assert_true(r == 0 || r == -EBADMSG);
+			bytes[place] = octet;
+		}
+	}
+}
+
+static void test_wrong_revision(void **state)
+{
+	struct mark mark = draw_mark();
+	uint8_t bytes[RECORD_SIZE_MAX];
+	size_t size = record_write_mark(&mark, 1, bytes);
+	struct record record;
+
+	(void)state;
+	assert_int_equal(record_read(mark.revision + 1, bytes, size, &record), -EBADMSG);
+	size = record_write_mark(&mark, mark.revision, bytes);
+	assert_int_equal(record_read(mark.revision, bytes, size, &record), -EBADMSG);
+}
+
+/* A whole record in messages, each of whose values a case makes impossible. */
+struct messages {
+	Waymark__Store__V1__Record record;
+	Waymark__V1__Mark mark;
+	Waymark__V1__Match match;
+	Waymark__V1__Scitag scitag;
+	Google__Protobuf__Timestamp create_time;
+};
+
+static void init_messages(struct messages *messages)
+{
+	waymark__store__v1__record__init(&messages->record);
+	waymark__v1__mark__init(&messages->mark);
+	waymark__v1__match__init(&messages->match);
+	waymark__v1__scitag__init(&messages->scitag);
+	google__protobuf__timestamp__init(&messages->create_time);
+	messages->match.destination = (char *)"2001:db8::1";
+	messages->mark.match = &messages->match;
+	messages->scitag.experiment_id = 1;
+	messages->mark.label_case = WAYMARK__V1__MARK__LABEL_SCITAG;
+	messages->mark.scitag = &messages->scitag;
+	messages->mark.revision = 7;
+	messages->mark.create_time = &messages->create_time;
+	messages->record.change_case = WAYMARK__STORE__V1__RECORD__CHANGE_MARK;
+	messages->record.mark = &messages->mark;
+}
+
+static int read_messages(const struct messages *messages)
+{
+	uint8_t bytes[2048];
+	size_t size = waymark__store__v1__record__pack(&messages->record, bytes);
+	struct record record;
+
+	return record_read(7, bytes, size, &record);
+}
+
+typedef void spoil(struct messages *m);
+
+static void expect_refused(spoil *make_wrong)
+{
+	struct messages messages;
+
+	init_messages(&messages);
+	assert_int_equal(read_messages(&messages), 0);
+	make_wrong(&messages);
+	assert_int_equal(read_messages(&messages), -EBADMSG);
+}
+
+#define SPOIL(name, change)                  \
+	static void name(struct messages *m) \
+	{                                    \
+		change;                      \
+	}
+
+static char too_long[MARK_OWNER_MAX + 2];
+
+SPOIL(no_match, m->mark.match = NULL)
+SPOIL(bad_destination, m->match.destination = (char *)"10.0.0.1")
+SPOIL(half_an_endpoint, m->match.protocol = WAYMARK__V1__PROTOCOL__PROTOCOL_TCP)
+SPOIL(experiment_512, m->scitag.experiment_id = 512)
+SPOIL(experiment_0, m->scitag.experiment_id = 0)
+SPOIL(activity_64, m->scitag.activity_id = 64)
+SPOIL(nothing_to_write, m->mark.label_case = WAYMARK__V1__MARK__LABEL__NOT_SET)
+SPOIL(label_of_21_bits, m->mark.label_case = WAYMARK__V1__MARK__LABEL_FLOW_LABEL;
+      m->mark.flow_label = 0x100000)
+SPOIL(dscp_64, m->mark.dscp_choice_case = WAYMARK__V1__MARK__DSCP_CHOICE_DSCP;
+      m->mark.dscp = 64)
+SPOIL(long_owner, m->mark.owner = too_long)
+SPOIL(long_cookie, m->mark.cookie = too_long)
+SPOIL(no_time, m->mark.create_time = NULL)
+SPOIL(late_time, m->create_time.seconds = INT64_MAX)
+SPOIL(whole_second, m->create_time.nanos = 1000000000)
+SPOIL(ttl_without_lease, m->record.ttl_ns = 1)
+SPOIL(no_change, m->record.change_case = WAYMARK__STORE__V1__RECORD__CHANGE__NOT_SET)
+
+static void test_impossible_values(void **state)
+{
+	static spoil *const spoils[] = {
+		no_match,     bad_destination, half_an_endpoint,  experiment_512,
+		experiment_0, activity_64,     nothing_to_write,  label_of_21_bits,
+		dscp_64,      long_owner,      long_cookie,	  no_time,
+		late_time,    whole_second,    ttl_without_lease, no_change,
+	};
+
+	(void)state;
+	memset(too_long, 'x', sizeof(too_long) - 1);
+	for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++)
+		expect_refused(spoils[i]);
+}
+
+/* A newer version may know more: fields 90 of the record and of the mark are passed over, be
+ * they as large as they may. */
+static void test_unknown_fields(void **state)
+{
+	static uint8_t text[5000];
+	ProtobufCMessageUnknownField unknown = {.tag = 90,
+						.wire_type =
+							PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
+						.len = sizeof(text),
+						.data = text};
+	static uint8_t bytes[20000];
+	struct messages messages;
+	struct record record;
+	size_t size;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	text[0] = ((sizeof(text) - 2) & 0x7F) | 0x80;
+	text[1] = (sizeof(text) - 2) >> 7;
+	init_messages(&messages);
+	messages.record.base.unknown_fields = messages.mark.base.unknown_fields = &unknown;
+	messages.record.base.n_unknown_fields = messages.mark.base.n_unknown_fields = 1;
+	size = waymark__store__v1__record__pack(&messages.record, bytes);
+	assert_true(size > 2 * sizeof(text));
+	assert_int_equal(record_read(7, bytes, size, &record), 0);
+	assert_int_equal(record.mark.action.experiment, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_marks_come_back),
+		cmocka_unit_test(test_removals_come_back),
+		cmocka_unit_test(test_largest_fits),
+		cmocka_unit_test(test_any_octets_are_survived),
+		cmocka_unit_test(test_damaged_records),
+		cmocka_unit_test(test_wrong_revision),
+		cmocka_unit_test(test_impossible_values),
+		cmocka_unit_test(test_unknown_fields),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
