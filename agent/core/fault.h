@@ -44,6 +44,7 @@ enum fault_code {
 #define FAULT_REASON_UNKNOWN_NAME "UNKNOWN_NAME"
 #define FAULT_REASON_AMBIGUOUS_NAME "AMBIGUOUS_NAME"
 #define FAULT_REASON_CONFLICT "CONFLICT"
+#define FAULT_REASON_PAGE_TOKEN "PAGE_TOKEN" /* not ours, or of another state or filter */
 
 /* NOT_FOUND: there is no such mark. */
 #define FAULT_REASON_MARK "MARK"

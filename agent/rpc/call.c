@@ -9,6 +9,7 @@
 #include <grpc/support/time.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "rpc/identity.h"
 #include "rpc/internal.h"
 #include "rpc/limits.h"

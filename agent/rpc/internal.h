@@ -20,8 +20,7 @@
 #include "rpc/call.h"
 #include "rpc/server.h"
 
-#define container_of(pointer, type, member) \
-	((type *)((char *)(pointer)-offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 struct rpc_tag {
 	void (*done)(struct rpc_tag *tag, bool ok);

@@ -20,8 +20,7 @@
 
 static grpc_arg argument(const char *key, int value)
 {
-	return (grpc_arg){
-		.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value};
+	return (grpc_arg){.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value};
 }
 
 static grpc_server *core_new(void)
@@ -103,8 +102,7 @@ static int server_add_builtin(struct rpc_server *server)
 		err = reflection_new(server, options->descriptor_set,
 				     options->descriptor_set_size, &server->reflection);
 	for (size_t i = 0; !err && i < REFLECTION_SERVICES; i++)
-		err = rpc_server_add_service(server,
-					     reflection_service(server->reflection, i));
+		err = rpc_server_add_service(server, reflection_service(server->reflection, i));
 	return err;
 }
 
@@ -134,8 +132,8 @@ static int server_add_method(struct rpc_server *server, const struct rpc_service
 	/* The request of unary calls and server streams is read before a slot is taken, so
 	 * that a slow sender holds none. */
 	bool reads_first = method->kind == RPC_UNARY || method->kind == RPC_SERVER_STREAM;
-	struct rpc_entry **list = realloc(server->entries,
-					  (server->n_entries + 1) * sizeof(*list));
+	struct rpc_entry **list =
+		realloc(server->entries, (server->n_entries + 1) * sizeof(*list));
 	struct rpc_entry *entry = calloc(1, sizeof(*entry));
 
 	if (list)
@@ -218,8 +216,8 @@ static bool server_wait(struct rpc_server *server, const struct timespec *until)
 	int err = 0;
 
 	while (!err && !(server->stop_done && !server->n_calls))
-		err = until ? pthread_cond_timedwait(&server->changed, &server->lock, until) :
-			      pthread_cond_wait(&server->changed, &server->lock);
+		err = until ? pthread_cond_timedwait(&server->changed, &server->lock, until)
+			    : pthread_cond_wait(&server->changed, &server->lock);
 	return !err;
 }
 

@@ -62,7 +62,8 @@ static int lock_open(const char *path)
 /* Makes way for bind(): removes a socket on which nobody listens. */
 static int path_clear(const struct sockaddr_un *address)
 {
-	cleanup(close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cleanup(close_fd) int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat status;
 
 	if (fd < 0)
@@ -71,8 +72,7 @@ static int path_clear(const struct sockaddr_un *address)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(status.st_mode))
 		return -ENOTSOCK;
-	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address)) ||
-	    errno == EAGAIN)
+	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address)) || errno == EAGAIN)
 		return -EADDRINUSE;
 	if (errno != ECONNREFUSED)
 		return -errno;

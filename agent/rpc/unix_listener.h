@@ -15,8 +15,8 @@ struct unix_listener;
  * another negative errno. */
 int unix_listener_new(const char *path, struct unix_listener **ret);
 
-/* Calls `accepted` for every connection, on a thread of its own; it takes over fd (non-blocking,
- * close-on-exec). 0 or negative errno. */
+/* Calls `accepted` for every connection, on a thread of its own; it takes over fd
+ * (non-blocking, close-on-exec). 0 or negative errno. */
 int unix_listener_start(struct unix_listener *listener,
 			void (*accepted)(void *user, int fd, const struct ucred *peer),
 			void *user);

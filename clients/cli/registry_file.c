@@ -8,7 +8,7 @@
 #include "text.h"
 
 /* The published registry has 10 KiB. */
-#define REGISTRY_SIZE_MAX (4 * 1024 * 1024)
+#define REGISTRY_SIZE_MAX ((size_t)4 * 1024 * 1024)
 
 static int refuse(char reason[static REASON_MAX], const char *why)
 {
@@ -16,15 +16,12 @@ static int refuse(char reason[static REASON_MAX], const char *why)
 	return -1;
 }
 
-int registry_read_file(const char *path, struct registry **ret, char reason[static REASON_MAX])
+static int file_read(FILE *file, struct registry **ret, char reason[static REASON_MAX])
 {
-	cleanup(close_file) FILE *file = fopen(path, "re");
 	cleanup(free_bytes) char *json = must(malloc(REGISTRY_SIZE_MAX));
 	struct fault fault = {0};
 	size_t length;
 
-	if (!file)
-		return refuse(reason, strerror(errno));
 	errno = 0;
 	length = fread(json, 1, REGISTRY_SIZE_MAX, file);
 	if (ferror(file))
@@ -34,4 +31,14 @@ int registry_read_file(const char *path, struct registry **ret, char reason[stat
 	if (registry_parse(json, length, ret, &fault))
 		return refuse(reason, fault.message[0] ? fault.message : "no memory");
 	return 0;
+}
+
+int registry_read_file(const char *path, struct registry **ret, char reason[static REASON_MAX])
+{
+	FILE *file = fopen(path, "re");
+	int result = file ? file_read(file, ret, reason) : refuse(reason, strerror(errno));
+
+	if (file)
+		(void)fclose(file);
+	return result;
 }

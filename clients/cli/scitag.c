@@ -162,7 +162,7 @@ static int action_run(struct cli *cli, size_t action, const char *registry_path,
 	return code;
 }
 
-static int scitag_main(struct cli *cli, char **arguments, void *pointer)
+static int scitag_main(struct cli *cli, const char **arguments, void *pointer)
 {
 	const struct scitag_values *values = pointer;
 

@@ -18,7 +18,7 @@ from lib.agent import BINARIES, Agent
 from lib.capture import Capture
 from lib.client import Client
 from lib.neighbours import has_tcx
-from lib.net import NODE_INTERFACE, Network
+from lib.net import NODE_INTERFACE, Namespace, Network
 from lib.send import Sink
 
 
@@ -34,7 +34,7 @@ def pytest_sessionstart():
 
 @pytest.fixture(scope="session")
 def network():
-    with contextlib.closing(Network()) as network:
+    with contextlib.closing(Network(Namespace.here("controller"))) as network:
         yield network
 
 
@@ -91,7 +91,7 @@ def client(agent):
         client.wait_serving()
         yield client
         for mark in client.marks():
-            client.clear(mark.match.destination, owner=mark.owner)
+            client.clear(mark.match, owner=mark.owner)
         assert client.marks() == []
 
 
