@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define cleanup(function) __attribute__((cleanup(function)))
+#define cleanup(function) __attribute__((cleanup(function))) /* NOLINT(bugprone-macro-parentheses) */
 
 /* The value of a pointer whose variable gives it up. */
 #define take(pointer)                                   \

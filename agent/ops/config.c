@@ -67,7 +67,10 @@ static int check_tls(const struct config *config, char error[static CONFIG_ERROR
 	const char *given = NULL, *missing = NULL;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		*(files[i].path ? &given : &missing) = files[i].key;
+		if (files[i].path)
+			given = files[i].key;
+		else
+			missing = files[i].key;
 	if (!given || !missing)
 		return 0;
 	return config_refuse(error, "%s is given, but %s is not: TLS is always mutual", given,

@@ -6,16 +6,14 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
 #include "cleanup.h"
 #include "ops/config.h"
 #include "ops/config_key.h"
+#include "ops/read_file.h"
 
-/* Nobody writes more by hand; a wrong path (a disk image) is found out early. */
-#define FILE_MAX ((size_t)1 << 20)
 #define KEY_MAX 64
 
 struct reader {
@@ -23,6 +21,8 @@ struct reader {
 	const char *directory; /* of path: "" or ends with '/' */
 	char *error; /* CONFIG_ERROR_MAX */
 	struct config *config;
+	const char *text; /* the file */
+	size_t length;
 	yaml_document_t document;
 };
 
@@ -184,40 +184,14 @@ static int read_mapping(struct reader *reader, const char *group, const yaml_nod
 
 /* ---- the file ---- */
 
-struct text {
-	char *bytes;
-	size_t length;
-};
-
-static int read_file(const char *path, struct text *ret)
-{
-	cleanup(close_file) FILE *file = fopen(path, "re");
-	cleanup(free_bytes) char *bytes = malloc(FILE_MAX + 1);
-	size_t length;
-
-	if (!file)
-		return -errno;
-	if (!bytes)
-		return -ENOMEM;
-	length = fread(bytes, 1, FILE_MAX + 1, file);
-	if (ferror(file))
-		return -errno;
-	if (length > FILE_MAX)
-		return -EFBIG;
-	ret->bytes = take(bytes);
-	ret->length = length;
-	return 0;
-}
-
 /* libyaml knows the line, but where the text is no UTF-8 only the octet. */
-static int refuse_syntax(const struct reader *reader, const yaml_parser_t *parser,
-			 const struct text *text)
+static int refuse_syntax(const struct reader *reader, const yaml_parser_t *parser)
 {
 	size_t line = parser->problem_mark.line + 1;
 
 	if (parser->error == YAML_READER_ERROR)
-		for (size_t i = 0; i < parser->problem_offset && i < text->length; i++)
-			line += text->bytes[i] == '\n';
+		for (size_t i = 0; i < parser->problem_offset && i < reader->length; i++)
+			line += reader->text[i] == '\n';
 	return refuse(reader, line, "%s%s%s",
 		      parser->problem ? parser->problem : "cannot be read",
 		      parser->context ? " " : "", parser->context ? parser->context : "");
@@ -242,7 +216,7 @@ static int refuse_more(struct reader *reader)
 	return root ? refuse(reader, line_of(root), "a second document: must be one") : 0;
 }
 
-static int read_documents(struct reader *reader, yaml_parser_t *parser, const struct text *text)
+static int read_documents(struct reader *reader, yaml_parser_t *parser)
 {
 	int (*const read[])(struct reader * reader) = {read_root, refuse_more};
 
@@ -250,7 +224,7 @@ static int read_documents(struct reader *reader, yaml_parser_t *parser, const st
 		int r;
 
 		if (!yaml_parser_load(parser, &reader->document))
-			return refuse_syntax(reader, parser, text);
+			return refuse_syntax(reader, parser);
 		r = read[i](reader);
 		yaml_document_delete(&reader->document);
 		if (r < 0)
@@ -259,15 +233,16 @@ static int read_documents(struct reader *reader, yaml_parser_t *parser, const st
 	return 0;
 }
 
-static int read_text(struct reader *reader, const struct text *text)
+static int read_text(struct reader *reader)
 {
 	yaml_parser_t parser;
 	int r;
 
 	if (!yaml_parser_initialize(&parser))
 		return refuse(reader, 1, "no memory");
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text->bytes, text->length);
-	r = read_documents(reader, &parser, text);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)reader->text,
+				     reader->length);
+	r = read_documents(reader, &parser);
 	yaml_parser_delete(&parser);
 	return r;
 }
@@ -277,16 +252,13 @@ int config_load(struct config *config, const char *path, char error[static CONFI
 	const char *slash = strrchr(path, '/');
 	cleanup(free_bytes) char *directory =
 		strndup(path, slash ? (size_t)(slash + 1 - path) : 0);
+	cleanup(free_bytes) char *text = NULL;
 	struct reader reader = {
 		.path = path, .directory = directory, .error = error, .config = config};
-	struct text text;
-	int r = directory ? read_file(path, &text) : -ENOMEM;
+	int r = directory ? read_file(path, &text, &reader.length) : -ENOMEM;
 
-	if (r < 0) {
-		snprintf(error, CONFIG_ERROR_MAX, "%s: %s", path, strerror(-r));
-		return -EINVAL;
-	}
-	r = read_text(&reader, &text);
-	free(text.bytes);
-	return r;
+	if (r < 0)
+		return config_refuse(error, "%s: %s", path, strerror(-r));
+	reader.text = text;
+	return read_text(&reader);
 }

@@ -58,7 +58,7 @@ static const char *check_listen(const char *address)
 	}
 	if (host == 0 || parse_count(colon + 1, UINT16_MAX) < 0 || strpbrk(address, " \t\n/"))
 		return "must be unix:/path, host:port or [IPv6 address]:port";
-	if (memchr(address, ':', host) && !has_brackets)
+	if (address[0] == '[' ? !has_brackets : memchr(address, ':', host) != NULL)
 		return "must have brackets around the IPv6 address";
 	return NULL;
 }

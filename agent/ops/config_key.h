@@ -19,8 +19,8 @@ enum config_type {
 struct config_key {
 	const char *name; /* "capacity.marks" */
 	enum config_type type;
-	size_t offset; /* in struct config */
 	uint32_t max; /* COUNT: values are 1..max */
+	size_t offset; /* in struct config */
 	const char *const *choices; /* CHOICE: ends with NULL; the index is the value */
 	/* LIST: why this item is impossible; NULL: it is fine. */
 	const char *(*check)(const char *item);

@@ -103,10 +103,14 @@ static int next_row(int argc, char *argv[], const struct row **ret,
 		return config_refuse(error,
 				     "option %s: unknown, ambiguous or with a value too much",
 				     argv[optind - 1]);
-	if (number < 0 && optind < argc)
+	if (number >= FIRST_NUMBER) {
+		*ret = &rows[number - FIRST_NUMBER];
+		return 0;
+	}
+	if (optind < argc)
 		return config_refuse(error, "\"%s\": waymarkd takes options only",
 				     argv[optind]);
-	*ret = number < 0 ? NULL : &rows[number - FIRST_NUMBER];
+	*ret = NULL;
 	return 0;
 }
 
@@ -119,7 +123,7 @@ struct command {
 static int read_command(int argc, char *argv[], struct command *command,
 			char error[static CONFIG_ERROR_MAX])
 {
-	const struct row *row;
+	const struct row *row = NULL;
 
 	optind = 0; /* glibc: begin anew */
 	while (command->action != OPTIONS_HELP && command->action != OPTIONS_VERSION) {
@@ -147,7 +151,7 @@ static int read_values(int argc, char *argv[], struct config *config,
 		       char error[static CONFIG_ERROR_MAX])
 {
 	char why[CONFIG_ERROR_MAX];
-	const struct row *row;
+	const struct row *row = NULL;
 	const char *value;
 
 	optind = 0;

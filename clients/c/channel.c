@@ -70,11 +70,12 @@ static int pem_error(struct waymark_error *error, const char *field, const char 
 /* The text of a file that is open. NULL: errno says why not. */
 static char *file_read(FILE *file)
 {
-	char *text = calloc(1, PEM_SIZE_MAX + 1);
+	char *text = malloc(PEM_SIZE_MAX + 1);
 
-	if (text)
-		(void)fread(text, 1, PEM_SIZE_MAX, file);
-	if (!text || !ferror(file))
+	if (!text)
+		return NULL;
+	text[fread(text, 1, PEM_SIZE_MAX, file)] = '\0';
+	if (!ferror(file))
 		return text;
 	free(text);
 	return NULL;

@@ -21,6 +21,8 @@ int lab_setup(void **state)
 
 int lab_teardown(void **state)
 {
+	if (!*state)
+		return 0; /* setup failed */
 	lab_close(*state);
 	free(*state);
 	return 0;

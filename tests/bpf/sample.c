@@ -175,9 +175,10 @@ static bool is_new(const struct lab_mark *mark, const struct lab_mark marks[], s
 
 size_t sample_marks(struct sample *sample, struct lab_mark marks[], size_t max, uint32_t leases)
 {
+	uint32_t most = sample_below(sample, (uint32_t)max + 1);
 	size_t n = 0;
 
-	for (size_t tries = sample_below(sample, (uint32_t)max + 1); tries; tries--) {
+	for (uint32_t tries = sample_below(sample, most + 1); tries; tries--) {
 		struct lab_mark mark = random_match(sample);
 
 		if (!is_new(&mark, marks, n))

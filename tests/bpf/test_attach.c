@@ -106,9 +106,9 @@ static bool has_clsact(void)
 	return strstr(shown("qdisc show dev wm0"), "clsact") != NULL;
 }
 
-static bool has_our_filter(void)
+static bool egress_has(const char *program)
 {
-	return strstr(shown("filter show dev wm0 egress"), "mark_l2") != NULL;
+	return strstr(shown("filter show dev wm0 egress"), program) != NULL;
 }
 
 static uint32_t tcx_programs(void)
@@ -121,7 +121,10 @@ static uint32_t tcx_programs(void)
 	return count;
 }
 
-#define label_on_the_wire() probe_label("fd00::2", "wm1")
+static uint32_t label_on_the_wire(void)
+{
+	return probe_label("fd00::2", "wm1");
+}
 
 static void tcx_marks_until_it_is_freed(void **state)
 {
@@ -148,7 +151,7 @@ static void clsact_marks_until_it_is_freed(void **state)
 	assert_int_equal(attach_add(attach, "wm0"), 0);
 	assert_int_equal(only_row().mode, ATTACH_CLSACT);
 	assert_int_equal(tcx_programs(), 0);
-	assert_true(has_our_filter());
+	assert_true(egress_has("mark_l2"));
 	assert_int_equal(label_on_the_wire(), LABEL);
 	detach();
 	assert_false(has_clsact());
@@ -164,7 +167,7 @@ static void a_foreign_clsact_survives(void **state)
 	assert_int_equal(label_on_the_wire(), LABEL);
 	detach();
 	assert_true(has_clsact());
-	assert_false(has_our_filter());
+	assert_false(egress_has("mark_l2"));
 }
 
 /* Whoever came after us to the qdisc that we made keeps it. */
@@ -178,11 +181,11 @@ static void foreign_filters_survive(const char *where)
 		 "tc filter add dev wm0 %s protocol all prio 30000 u32 match u32 0 0", where);
 	run(command);
 	snprintf(command, sizeof(command), "filter show dev wm0 %s prio 30000", where);
-	strcpy(before, shown(command));
+	snprintf(before, sizeof(before), "%s", shown(command));
 	assert_non_null(strstr(before, "u32"));
 	detach();
 	assert_string_equal(shown(command), before);
-	assert_false(has_our_filter());
+	assert_false(egress_has("mark_l2"));
 	run("tc qdisc del dev wm0 clsact");
 }
 
@@ -220,7 +223,7 @@ static void leave_a_filter(void)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	assert_true(has_our_filter());
+	assert_true(egress_has("mark_l2"));
 }
 
 static unsigned filters_on_egress(void)
@@ -242,10 +245,10 @@ static void a_leftover_of_ours_is_replaced(void **state)
 	attach_in(ATTACH_CLSACT);
 	assert_int_equal(attach_add(attach, "wm0"), 0);
 	assert_int_equal(filters_on_egress(), 1);
-	assert_true(has_our_filter());
+	assert_true(egress_has("mark_l2"));
 	assert_int_equal(label_on_the_wire(), LABEL);
 	detach();
-	assert_false(has_our_filter());
+	assert_false(egress_has("mark_l2"));
 }
 
 static void a_leftover_of_ours_gives_way_to_tcx(void **state)
@@ -255,32 +258,27 @@ static void a_leftover_of_ours_gives_way_to_tcx(void **state)
 	attach_in(ATTACH_NONE);
 	assert_int_equal(attach_add(attach, "wm0"), 0);
 	assert_int_equal(only_row().mode, ATTACH_TCX);
-	assert_false(has_our_filter());
+	assert_false(egress_has("mark_l2"));
 	assert_int_equal(label_on_the_wire(), LABEL);
 }
 
 /* Somebody else's program in the place that is ours by number, not by name. */
 static int put_foreign_filter(uint32_t flags)
 {
-	struct bpf_tc_hook hook = {
-		.sz = sizeof(hook),
-		.ifindex = (int)if_nametoindex("wm0"),
-		.attach_point = BPF_TC_EGRESS,
-	};
-	struct bpf_tc_opts options = {
-		.sz = sizeof(options),
-		.prog_fd = bpf_program__fd(datapath->programs->progs.observe_l2),
-		.flags = flags,
-		.handle = ATTACH_CLSACT_HANDLE,
-		.priority = ATTACH_CLSACT_PRIORITY,
-	};
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts options;
 
+	memset(&hook, 0, sizeof(hook)); /* the padding too */
+	hook.sz = sizeof(hook);
+	hook.ifindex = (int)if_nametoindex("wm0");
+	hook.attach_point = BPF_TC_EGRESS;
+	memset(&options, 0, sizeof(options));
+	options.sz = sizeof(options);
+	options.prog_fd = bpf_program__fd(datapath->programs->progs.observe_l2);
+	options.flags = flags;
+	options.handle = ATTACH_CLSACT_HANDLE;
+	options.priority = ATTACH_CLSACT_PRIORITY;
 	return bpf_tc_attach(&hook, &options);
-}
-
-static bool has_foreign_filter(void)
-{
-	return strstr(shown("filter show dev wm0 egress"), "observe_l2") != NULL;
 }
 
 static void a_place_that_is_taken_stays_so(void **state)
@@ -293,7 +291,7 @@ static void a_place_that_is_taken_stays_so(void **state)
 	assert_string_equal(only_row().error,
 			    "clsact: another filter has the priority and handle of ours");
 	detach();
-	assert_true(has_foreign_filter());
+	assert_true(egress_has("observe_l2"));
 }
 
 static void a_filter_that_took_our_place_survives(void **state)
@@ -303,7 +301,7 @@ static void a_filter_that_took_our_place_survives(void **state)
 	assert_int_equal(attach_add(attach, "wm0"), 0);
 	assert_int_equal(put_foreign_filter(BPF_TC_F_REPLACE), 0);
 	detach();
-	assert_true(has_foreign_filter());
+	assert_true(egress_has("observe_l2"));
 }
 
 static void an_ingress_qdisc_is_not_mistaken(void **state)

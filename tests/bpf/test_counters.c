@@ -13,7 +13,7 @@
 
 #define LOOPBACK 1
 #define ATLAS_STAGING 0x1004Cu
-#define ROUNDS 200000
+#define ROUNDS 1000000
 
 static struct ends usual(void)
 {

@@ -121,6 +121,22 @@ static void test_coalesced_packets(void **state)
 	expect_observed(*state, label_pair(CMS_CACHE), 2, 32 + 2 * (40 + 20));
 }
 
+static void test_coalesced_packets_with_extension(void **state)
+{
+	struct __sk_buff ctx = {.gso_size = 16, .gso_segs = 2};
+	struct ends ends = ends_of(SOURCE, TARGET);
+	struct frame frame = frame_ethernet();
+
+	start(*state);
+	frame_ipv6(&frame, &ends, IPPROTO_DSTOPTS);
+	frame_set_label(&frame, CMS_CACHE);
+	frame_extension(&frame, IPPROTO_UDP, 24);
+	frame_ports(&frame, IPPROTO_UDP, 4000, 5000);
+	frame_payload(&frame, 32);
+	lab_run(lab_observe_l2(*state), &frame, &ctx);
+	expect_observed(*state, label_pair(CMS_CACHE), 2, 32 + 2 * (40 + 24 + 8));
+}
+
 static void test_not_ipv6_is_not_counted(void **state)
 {
 	struct frame ipv4 = arriving(CMS_CACHE, IPPROTO_TCP);
@@ -162,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_every_pair_has_its_own_bit),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_coalesced_packets),
+		cmocka_unit_test(test_coalesced_packets_with_extension),
 		cmocka_unit_test(test_not_ipv6_is_not_counted),
 		cmocka_unit_test(test_switched_off),
 	};

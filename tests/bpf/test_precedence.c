@@ -193,6 +193,20 @@ static void test_freed_slots_uncover_the_next(void **state)
 	expect_verdict(*state, VERDICT_NO_MATCH, 1);
 }
 
+static void test_freed_slot_behind_an_expired_mark(void **state)
+{
+	struct lab_mark marks[MARKS];
+	struct frame frame = packet();
+
+	all_marks(marks);
+	leases_set(*state);
+	marks[FLOW].word |= word_lease(LEASE_PAST);
+	lab_program(*state, marks, HOST + 1);
+	memset(&((struct lab *)*state)->marks[FLOW + 2], 0, 2 * sizeof(uint64_t));
+	expect_untouched(lab_mark_l2(*state), &frame);
+	expect_verdict(*state, VERDICT_EXPIRED, 1);
+}
+
 /* The filter has the last word: with its bit clear the tables are not asked. */
 static void test_clear_filter_bit_means_no_mark(void **state)
 {
@@ -259,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_expired_prefixes_all_the_way_down),
 		cmocka_unit_test(test_lease_deadlines),
 		cmocka_unit_test(test_freed_slots_uncover_the_next),
+		cmocka_unit_test(test_freed_slot_behind_an_expired_mark),
 		cmocka_unit_test(test_clear_filter_bit_means_no_mark),
 		cmocka_unit_test(test_kinds_word_switches_kinds),
 		cmocka_unit_test(test_clock),

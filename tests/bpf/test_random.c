@@ -18,7 +18,7 @@
 #include "sample.h"
 
 #define PACKETS 1200000
-#define ROUND 20000 /* packets for one set of marks */
+#define ROUND 4000 /* packets for one set of marks */
 #define MARKS_MAX 60
 #define LEASES 6 /* 0: never, 1, 2: in force, the others expired */
 #define LOOPBACK 1
@@ -210,7 +210,8 @@ static void test_against_the_oracle(void **state)
 		}
 		counters_check(run);
 	}
-	variety_check(run, packets);
+	if (packets >= PACKETS)
+		variety_check(run, packets);
 	free(run);
 }
 

@@ -11,7 +11,7 @@
 #define LABEL 0x5A5A5u
 #define TAP 4000 /* below INTERFACES: counters of its own */
 #define TUN 4095
-#define TAP_WITHOUT_COUNTERS 4096
+#define TAP_WITHOUT_COUNTERS 5000
 
 #define PAYLOAD 4500 /* beyond a page, so that the rest of a frame is not linear */
 #define SEGMENT 1400

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc_client.h"
 
-#include <assert.h>
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 #include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"
@@ -43,10 +46,10 @@ static bool stream_run(struct rpc_stream *stream, const grpc_op *ops, size_t cou
 	grpc_call_error error = grpc_call_start_batch(stream->call, ops, count, stream, NULL);
 	grpc_event event;
 
-	assert(error == GRPC_CALL_OK);
+	assert_int_equal(error, GRPC_CALL_OK);
 	event = grpc_completion_queue_next(stream->queue, gpr_inf_future(GPR_CLOCK_REALTIME),
 					   NULL);
-	assert(event.type == GRPC_OP_COMPLETE);
+	assert_int_equal(event.type, GRPC_OP_COMPLETE);
 	return event.success;
 }
 
@@ -131,7 +134,7 @@ ProtobufCMessage *rpc_stream_receive(struct rpc_stream *stream,
 	grpc_byte_buffer_destroy(buffer);
 	message = protobuf_c_message_unpack(type, NULL, GRPC_SLICE_LENGTH(slice),
 					    GRPC_SLICE_START_PTR(slice));
-	assert(message);
+	assert_non_null(message);
 	grpc_slice_unref(slice);
 	return message;
 }
@@ -178,9 +181,9 @@ static void answer_read_details(struct rpc_answer *answer)
 	Google__Rpc__Status *status =
 		google__rpc__status__unpack(NULL, answer->details_size, answer->details);
 
-	assert(status);
-	assert(status->code == answer->code);
-	assert(!strcmp(status->message, answer->message));
+	assert_non_null(status);
+	assert_int_equal(status->code, answer->code);
+	assert_string_equal(status->message, answer->message);
 	for (size_t i = 0; i < status->n_details; i++)
 		answer_read_detail(answer, status->details[i]);
 	google__rpc__status__free_unpacked(status, NULL);
@@ -192,7 +195,7 @@ static void answer_read_trailer(struct rpc_answer *answer, const grpc_metadata *
 	char text[32] = "";
 
 	if (!grpc_slice_str_cmp(trailer->key, "grpc-status-details-bin")) {
-		assert(size < sizeof(answer->details));
+		assert_true(size < sizeof(answer->details));
 		memcpy(answer->details, GRPC_SLICE_START_PTR(trailer->value), size);
 		answer->details_size = size;
 	} else if (!grpc_slice_str_cmp(trailer->key, "grpc-retry-pushback-ms")) {

@@ -295,7 +295,7 @@ static const struct {
 	{"port by name", "listen: ['localhost:grpc']\n", 1, "must be unix:/path, host:port"},
 	{"a URL", "listen: ['tcp://localhost:1']\n", 1, "must be unix:/path, host:port"},
 	{"IPv6 without brackets", "listen: ['::1:50551']\n", 1, "brackets around the IPv6"},
-	{"brackets without IPv6", "listen: ['[]:50551']\n", 1, "must be unix:/path"},
+	{"brackets without IPv6", "listen: ['[]:50551']\n", 1, "brackets around the IPv6"},
 };
 
 static void test_bad(void **state)

@@ -151,7 +151,8 @@ static void test_json(void **state)
 
 		write_line(i, LOG_FORMAT_JSON, &capture);
 		assert_memory_equal(capture.text, begin, sizeof(begin) - 1);
-		if (strcmp(behind_time(capture.text + sizeof(begin) - 1) + 2, lines[i].json))
+		if (strcmp(behind_time(capture.text + sizeof(begin) - 1) + 2, lines[i].json) !=
+		    0)
 			fail_msg("%s: %s", lines[i].name, capture.text);
 		json = json_loads(capture.text, 0, NULL);
 		assert_non_null(json);
@@ -245,22 +246,26 @@ static void *write_many(void *argument)
 }
 
 /* Through a pipe, the sharpest case: each line arrives in one piece. */
+struct arrivals {
+	int fd;
+	unsigned int whole;
+};
+
 static void *read_many(void *argument)
 {
-	const int *fd = argument;
-	FILE *file = fdopen(*fd, "r");
+	struct arrivals *arrivals = argument;
+	FILE *file = fdopen(arrivals->fd, "r");
 	static char line[PIPE_BUF + 1];
-	intptr_t whole = 0;
 
 	while (fgets(line, sizeof(line), file)) {
 		const char *value = strstr(line, " v=");
 
 		if (value && strlen(value + 3) == 301 &&
 		    strspn(value + 3, (char[]){value[3], '\0'}) == 300)
-			whole++;
+			arrivals->whole++;
 	}
 	fclose(file);
-	return (void *)whole;
+	return NULL;
 }
 
 static void test_threads_do_not_mix(void **state)
@@ -268,7 +273,7 @@ static void test_threads_do_not_mix(void **state)
 	pthread_t writers[THREADS], reader;
 	char letters[] = "abcd";
 	int fds[2], saved;
-	void *whole;
+	struct arrivals arrivals = {.whole = 0};
 
 	(void)state;
 	log_set(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
@@ -276,15 +281,16 @@ static void test_threads_do_not_mix(void **state)
 	saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	dup2(fds[1], STDERR_FILENO);
 	close(fds[1]);
-	pthread_create(&reader, NULL, read_many, &fds[0]);
+	arrivals.fd = fds[0];
+	pthread_create(&reader, NULL, read_many, &arrivals);
 	for (int i = 0; i < THREADS; i++)
 		pthread_create(&writers[i], NULL, write_many, &letters[i]);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(writers[i], NULL);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
-	pthread_join(reader, &whole);
-	assert_int_equal((intptr_t)whole, THREADS * LINES_EACH);
+	pthread_join(reader, NULL);
+	assert_int_equal(arrivals.whole, THREADS * LINES_EACH);
 }
 
 int main(void)

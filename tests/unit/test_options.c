@@ -121,7 +121,7 @@ static void test_options_over_file(void **state)
 		char words[256];
 
 		snprintf(words, sizeof(words), "%s", formats[i]);
-		memcpy(strstr(words, "%s"), "\0", 1);
+		*strstr(words, "%s") = '\0';
 		snprintf(words + strlen(words), sizeof(words) - strlen(words), "%s%s",
 			 file_path, strstr(formats[i], "%s") + 2);
 		read_good(words, &config, &action);

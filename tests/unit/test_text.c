@@ -24,16 +24,14 @@ static void validity(void **state)
 		"\xEF\xBF\xBF",
 		"\xF0\x90\x80\x80",
 		"\xF4\x8F\xBF\xBF",
-		"a\xE2\x82\xAC"
-		"b",
+		"a\xE2\x82\xAC\x62",
 	};
 	static const char *const invalid[] = {
 		"\x80",
 		"\xC0\x80",
 		"\xC1\xBF",
 		"\xC2",
-		"\xC2"
-		"a",
+		"\xC2\x61",
 		"\xE0\x9F\xBF",
 		"\xE2\x82",
 		"\xED\xA0\x80",
@@ -44,8 +42,7 @@ static void validity(void **state)
 		"\xF0\x90\x80",
 		"\xFE",
 		"\xFF",
-		"a\xE2\x82"
-		"b",
+		"a\xE2\x82\x62",
 	};
 
 	(void)state;
