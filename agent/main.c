@@ -18,7 +18,7 @@
 #include "ops/config.h"
 #include "ops/log.h"
 #include "ops/options.h"
-#include "ops/read_file.h"
+#include "ops/registry_file.h"
 #include "rpc/server.h"
 #include "service/service.h"
 #include "store/store.h"
@@ -29,6 +29,8 @@
 /* Everything that lives as long as the process, in the order in which it is made. */
 struct agent {
 	struct config config;
+	struct event_base *base; /* the main loop */
+	struct event *terminate, *interrupt;
 	struct registry *registry;
 	struct store *store;
 	struct datapath *datapath;
@@ -37,6 +39,7 @@ struct agent {
 	struct service service;
 	struct rpc_service methods;
 	struct rpc_server *server;
+	bool serving;
 };
 
 static int fail(int error, const char *step)
@@ -45,24 +48,35 @@ static int fail(int error, const char *step)
 	return error;
 }
 
+static void stop(evutil_socket_t signal, short what, void *user)
+{
+	(void)what;
+	log_info("stopping on signal %d", (int)signal);
+	event_base_loopbreak(user);
+}
+
+/* From here on a signal waits until the main loop runs. */
+static int catch_signals(struct agent *agent)
+{
+	signal(SIGPIPE, SIG_IGN);
+	agent->base = event_base_new();
+	if (!agent->base)
+		return fail(-ENOMEM, "make the main loop");
+	agent->terminate = evsignal_new(agent->base, SIGTERM, stop, agent->base);
+	agent->interrupt = evsignal_new(agent->base, SIGINT, stop, agent->base);
+	if (!agent->terminate || !agent->interrupt || event_add(agent->terminate, NULL) < 0 ||
+	    event_add(agent->interrupt, NULL) < 0)
+		return fail(-ENOMEM, "catch signals");
+	return 0;
+}
+
 static int load_registry(struct agent *agent)
 {
-	const char *path = agent->config.registry;
-	cleanup(free_bytes) char *json = NULL;
-	struct fault fault;
-	size_t length;
-	int r;
+	struct fault fault = {.message = "no memory for the registry"};
+	int r = registry_load(agent->config.registry, &agent->registry, &fault);
 
-	if (!path)
-		return registry_builtin(&agent->registry);
-	r = read_file(path, &json, &length);
-	if (r < 0) {
-		log_error("cannot read the registry %s: %s", path, strerror(-r));
-		return r;
-	}
-	r = registry_parse(json, length, &agent->registry, &fault);
 	if (r < 0)
-		log_error("registry %s: %s", path, fault.message);
+		log_error("%s", fault.message);
 	return r;
 }
 
@@ -177,41 +191,18 @@ static int start_server(struct agent *agent)
 	r = rpc_server_start(agent->server);
 	if (r < 0)
 		return fail(r, "start the server");
+	agent->serving = true;
 	rpc_server_set_serving(agent->server, true);
 	log_info("serving, version %s", WAYMARK_VERSION);
 	return 0;
 }
 
-static void stop(evutil_socket_t signal, short what, void *user)
-{
-	(void)what;
-	log_info("stopping on signal %d", (int)signal);
-	event_base_loopbreak(user);
-}
-
-DEFINE_CLEANUP(free_base, struct event_base *, event_base_free)
-DEFINE_CLEANUP(free_event, struct event *, event_free)
-
-/* Returns when the agent is told to stop. */
-static int wait_for_stop(void)
-{
-	cleanup(free_base) struct event_base *base = event_base_new();
-	cleanup(free_event) struct event *terminate =
-		base ? evsignal_new(base, SIGTERM, stop, base) : NULL;
-	cleanup(free_event) struct event *interrupt =
-		base ? evsignal_new(base, SIGINT, stop, base) : NULL;
-
-	if (!terminate || !interrupt || event_add(terminate, NULL) < 0 ||
-	    event_add(interrupt, NULL) < 0)
-		return fail(-ENOMEM, "wait for signals");
-	event_base_dispatch(base);
-	return 0;
-}
-
 static int run(struct agent *agent)
 {
-	int r = load_registry(agent);
+	int r = catch_signals(agent);
 
+	if (r == 0)
+		r = load_registry(agent);
 	if (r == 0)
 		r = load_datapath(agent);
 	if (r == 0)
@@ -220,15 +211,15 @@ static int run(struct agent *agent)
 		r = start_engine(agent);
 	if (r == 0)
 		r = start_server(agent);
-	if (r == 0)
-		r = wait_for_stop();
+	if (r == 0 && event_base_dispatch(agent->base) < 0)
+		r = fail(-EIO, "run the main loop");
 	return r;
 }
 
 /* In reverse: nobody calls the engine any more once the server has drained. */
 static void done(struct agent *agent)
 {
-	if (agent->server)
+	if (agent->serving)
 		rpc_server_drain(agent->server, DRAIN_MS);
 	engine_free(agent->engine);
 	rpc_server_free(agent->server);
@@ -236,6 +227,12 @@ static void done(struct agent *agent)
 	datapath_close(agent->datapath);
 	store_close(agent->store);
 	registry_free(agent->registry);
+	if (agent->terminate)
+		event_free(agent->terminate);
+	if (agent->interrupt)
+		event_free(agent->interrupt);
+	if (agent->base)
+		event_base_free(agent->base);
 	config_done(&agent->config);
 }
 
@@ -246,7 +243,6 @@ int main(int argc, char *argv[])
 	char error[CONFIG_ERROR_MAX];
 	int r = options_read(argc, argv, &agent.config, &action, error);
 
-	signal(SIGPIPE, SIG_IGN);
 	if (r < 0) {
 		fprintf(stderr, "waymarkd: %s\n", error);
 		config_done(&agent.config);

@@ -236,13 +236,16 @@ void call_start(struct rpc_call *call)
 		call_refuse(call, &status);
 		return;
 	}
-	call_watch_close(call);
 	if (call->entry->method->kind != RPC_UNARY)
 		call_answer(call);
 	if (call_reads_stream(call)) {
+		/* First, so that a client that has seen its stream open cannot leave it
+		 * before the handler has. */
 		call_deliver(call, CALL_OPENED);
+		call_watch_close(call);
 		call_receive(call);
 	} else {
+		call_watch_close(call);
 		call_deliver(call, CALL_MESSAGE);
 	}
 	rpc_call_unref(call);
