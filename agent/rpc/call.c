@@ -33,7 +33,8 @@ static void call_batch(struct rpc_call *call, const grpc_op *ops, size_t count,
 		       struct rpc_tag *tag)
 {
 	rpc_call_ref(call);
-	if (grpc_call_start_batch(call->core, ops, count, tag, NULL) != GRPC_CALL_OK) {
+	if (grpc_call_start_batch(call->core, ops, count, tag_send(tag), NULL) !=
+	    GRPC_CALL_OK) {
 		grpc_call_cancel(call->core, NULL);
 		rpc_call_unref(call);
 	}
