@@ -79,6 +79,7 @@ enum call_event {
 	CALL_HALF_CLOSED = 1 << 2,
 	CALL_WRITABLE = 1 << 3,
 	CALL_CLOSED = 1 << 4,
+	CALL_DRAIN = 1 << 5, /* a stream is to end: the server stops */
 };
 
 /* Lives in the arena of the C core's call. */
@@ -104,6 +105,7 @@ struct rpc_call {
 	bool announced; /* the handler knows of this call */
 	bool answering; /* the initial metadata were sent */
 	bool sending; /* a message is not taken over yet */
+	bool last_send; /* the handler was told `writable` after CALL_DRAIN had come */
 	bool half_closed; /* by the client, and the handler knows */
 	bool ended; /* rpc_call_finish() was called, or the client has gone */
 	bool final_waits; /* `final` is complete, its batch not started: `sending` */
