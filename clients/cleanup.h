@@ -12,9 +12,9 @@
 /* For a pointer to any unpacked message: cleanup(free_message) Waymark__V1__Mark *mark. */
 __attribute__((unused)) static inline void free_message(const void *pointer)
 {
-	ProtobufCMessage *message;
+	void *message;
 
-	memcpy(&message, pointer, sizeof(message));
+	memcpy(&message, pointer, sizeof(void *));
 	if (message)
 		protobuf_c_message_free_unpacked(message, NULL);
 }

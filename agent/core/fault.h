@@ -6,6 +6,7 @@
 #ifndef WAYMARK_FAULT_H
 #define WAYMARK_FAULT_H
 
+#include <errno.h>
 #include <stdint.h>
 
 /* Numbers are those of google.rpc.Code. */
@@ -44,6 +45,7 @@ enum fault_code {
 #define FAULT_REASON_UNKNOWN_NAME "UNKNOWN_NAME"
 #define FAULT_REASON_AMBIGUOUS_NAME "AMBIGUOUS_NAME"
 #define FAULT_REASON_CONFLICT "CONFLICT"
+#define FAULT_REASON_PAGE_TOKEN "PAGE_TOKEN" /* not ours, or of another state or filter */
 
 /* NOT_FOUND: there is no such mark. */
 #define FAULT_REASON_MARK "MARK"
@@ -79,9 +81,12 @@ __attribute__((format(printf, 5, 6))) int fault_set(struct fault *fault, enum fa
 						    const char *reason, const char *field,
 						    const char *format, ...);
 
-/* The most frequent kind. */
-#define fault_invalid(fault, reason, field, ...) \
-	fault_set(fault, FAULT_INVALID_ARGUMENT, reason, field, __VA_ARGS__)
+/* The most frequent kind. The value is spelled out for tools that see one file at a time. */
+#define fault_invalid(fault, reason, field, ...)                                      \
+	({                                                                            \
+		fault_set(fault, FAULT_INVALID_ARGUMENT, reason, field, __VA_ARGS__); \
+		-EINVAL;                                                              \
+	})
 
 /* Puts "outer." before the field's path; an empty path becomes "outer". NULL is fine. */
 void fault_prefix(struct fault *fault, const char *outer);

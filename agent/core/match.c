@@ -106,7 +106,7 @@ static int decide_kind(const struct match_text *text, struct match *match, struc
 {
 	const bool is_prefix = match->prefix_length != PREFIX_LENGTH_MAX;
 	const unsigned int set = fields_set(text);
-	const unsigned int wanted = set & ~ENDPOINT_FIELDS ? FLOW_FIELDS : ENDPOINT_FIELDS;
+	const unsigned int wanted = (set & ~ENDPOINT_FIELDS) ? FLOW_FIELDS : ENDPOINT_FIELDS;
 	const unsigned int missing = wanted & ~set;
 
 	if (is_prefix && set)

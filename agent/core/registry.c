@@ -8,8 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cleanup.h"
-
 #define N_EXPERIMENTS (SCITAG_EXPERIMENT_MAX + 1)
 #define N_ACTIVITIES (SCITAG_ACTIVITY_MAX + 1)
 
@@ -20,8 +18,6 @@ struct registry {
 	const char *experiments[N_EXPERIMENTS];
 	const char **activities[N_EXPERIMENTS]; /* N_ACTIVITIES each */
 };
-
-DEFINE_CLEANUP(free_registry, struct registry *, registry_free)
 
 void registry_free(struct registry *registry)
 {
@@ -54,9 +50,9 @@ const char *registry_activity_name(const struct registry *registry, uint16_t exp
 }
 
 /* ASCII only, whatever the locale: the API knows no other case. */
-static char lower(char c)
+static int lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
 }
 
 static bool equal_but_case(const char *a, const char *b)
@@ -241,23 +237,26 @@ static int read_registry(struct registry *registry, struct fault *fault)
 	return 0;
 }
 
+static int refuse_json(const json_error_t *error, struct fault *fault)
+{
+	if (json_error_code(error) == json_error_out_of_memory)
+		return -ENOMEM;
+	return REFUSE(fault, "line %d, column %d: %s", error->line, error->column, error->text);
+}
+
 int registry_parse(const char *json, size_t length, struct registry **ret, struct fault *fault)
 {
-	cleanup(free_registry) struct registry *registry = calloc(1, sizeof(*registry));
+	struct registry *registry = calloc(1, sizeof(*registry));
 	json_error_t error;
 	int r;
 
 	if (!registry)
 		return -ENOMEM;
 	registry->json = json_loadb(json, length, JSON_REJECT_DUPLICATES, &error);
-	if (!registry->json && json_error_code(&error) == json_error_out_of_memory)
-		return -ENOMEM;
-	if (!registry->json)
-		return REFUSE(fault, "line %d, column %d: %s", error.line, error.column,
-			      error.text);
-	r = read_registry(registry, fault);
+	r = registry->json ? read_registry(registry, fault) : refuse_json(&error, fault);
 	if (r < 0)
-		return r;
-	*ret = take(registry);
-	return 0;
+		registry_free(registry);
+	else
+		*ret = registry;
+	return r;
 }

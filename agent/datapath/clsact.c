@@ -3,33 +3,36 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <string.h>
 
 #include "datapath/attach.h"
 #include "datapath/tc_query.h"
 
-static struct bpf_tc_hook hook_of(uint32_t ifindex, enum bpf_tc_attach_point point)
+/* libbpf refuses structs with anything in their padding, which initialisers may leave. */
+static void hook_init(struct bpf_tc_hook *hook, uint32_t ifindex,
+		      enum bpf_tc_attach_point point)
 {
-	return (struct bpf_tc_hook){
-		.sz = sizeof(struct bpf_tc_hook),
-		.ifindex = (int)ifindex,
-		.attach_point = point,
-	};
+	memset(hook, 0, sizeof(*hook));
+	hook->sz = sizeof(*hook);
+	hook->ifindex = (int)ifindex;
+	hook->attach_point = point;
 }
 
-static struct bpf_tc_opts our_filter(void)
+static void our_filter_init(struct bpf_tc_opts *options)
 {
-	return (struct bpf_tc_opts){
-		.sz = sizeof(struct bpf_tc_opts),
-		.handle = ATTACH_CLSACT_HANDLE,
-		.priority = ATTACH_CLSACT_PRIORITY,
-	};
+	memset(options, 0, sizeof(*options));
+	options->sz = sizeof(*options);
+	options->handle = ATTACH_CLSACT_HANDLE;
+	options->priority = ATTACH_CLSACT_PRIORITY;
 }
 
 static void filter_remove(uint32_t ifindex)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, BPF_TC_EGRESS);
-	struct bpf_tc_opts options = our_filter();
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts options;
 
+	hook_init(&hook, ifindex, BPF_TC_EGRESS);
+	our_filter_init(&options);
 	bpf_tc_detach(&hook, &options);
 }
 
@@ -37,9 +40,11 @@ static void filter_remove(uint32_t ifindex)
  * our filter too, but for the packets that come in. */
 static int qdisc_create(uint32_t ifindex)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, BPF_TC_EGRESS);
-	int error = bpf_tc_hook_create(&hook), clsact;
+	struct bpf_tc_hook hook;
+	int error, clsact;
 
+	hook_init(&hook, ifindex, BPF_TC_EGRESS);
+	error = bpf_tc_hook_create(&hook);
 	if (error != -EEXIST)
 		return error ? error : 1;
 	clsact = tc_has_clsact(ifindex);
@@ -51,21 +56,24 @@ static int qdisc_create(uint32_t ifindex)
 /* When we cannot look, we assume that somebody is there. */
 static void qdisc_remove_unused(uint32_t ifindex)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
+	struct bpf_tc_hook hook;
 
+	hook_init(&hook, ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
 	if (tc_has_filters(ifindex) == 0)
 		bpf_tc_hook_destroy(&hook);
 }
 
 static int filter_attach(uint32_t ifindex, int program, uint32_t *ret_program_id)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, BPF_TC_EGRESS);
-	struct bpf_tc_opts options = our_filter();
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts options;
 	uint32_t leftover = 0;
 	int error = tc_find_ours(ifindex, &leftover);
 
 	if (error)
 		return error;
+	hook_init(&hook, ifindex, BPF_TC_EGRESS);
+	our_filter_init(&options);
 	options.prog_fd = program;
 	options.flags = leftover ? BPF_TC_F_REPLACE : 0;
 	error = bpf_tc_attach(&hook, &options);

@@ -7,7 +7,6 @@
 
 #include <marker.skel.h>
 
-#include "cleanup.h"
 #include "datapath/message.h"
 #include "datapath/shared.h"
 #include "datapath/state.h"
@@ -17,8 +16,6 @@
 #define SLOTS_SPARE 20000
 
 #define SLOTS_MAX (PREFIX_SLOT_MASK + 1)
-
-DEFINE_CLEANUP(cleanup_datapath, struct datapath *, datapath_close)
 
 static int slot_count(const struct datapath_options *options, uint32_t *ret)
 {
@@ -93,7 +90,7 @@ static int state_init(struct datapath *datapath, uint32_t buckets)
 
 int datapath_open(const struct datapath_options *options, struct datapath **ret)
 {
-	cleanup(cleanup_datapath) struct datapath *datapath = NULL;
+	struct datapath *datapath;
 	uint32_t slots, buckets;
 	int error = slot_count(options, &slots);
 
@@ -106,12 +103,13 @@ int datapath_open(const struct datapath_options *options, struct datapath **ret)
 	datapath->slot_count = slots;
 	buckets = filter_buckets(options->marks + options->networks);
 	error = programs_load(datapath, options, buckets);
-	if (error)
+	if (!error)
+		error = state_init(datapath, buckets);
+	if (error) {
+		datapath_close(datapath);
 		return error;
-	error = state_init(datapath, buckets);
-	if (error)
-		return error;
-	*ret = take(datapath);
+	}
+	*ret = datapath;
 	return 0;
 }
 

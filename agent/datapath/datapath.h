@@ -42,12 +42,12 @@ enum datapath_verb {
 
 struct datapath_change {
 	enum datapath_verb verb;
+	uint32_t slot; /* INSERT: out; else in */
 	const struct match *match; /* borrowed for the call */
 	struct mark_action action; /* INSERT, REWRITE */
-	uint32_t slot; /* INSERT: out; else in */
+	int error; /* out: 0 or negative errno; -ENOSPC: table full */
 	struct traffic_count
 		counters; /* INSERT: in, where counting starts; REMOVE: out, final */
-	int error; /* out: 0 or negative errno; -ENOSPC: table full */
 };
 
 /* Programs changes in their order. Every packet sees a change entirely or not at all; once

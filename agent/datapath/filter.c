@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
 #include "datapath/shared.h"
 
 #define BUCKETS_PER_MARK 4 /* 2 bytes a mark; a quarter of the strangers is let through */
@@ -180,7 +179,7 @@ static uint32_t shortest_live(const struct filter *filter)
 static void rebuild(struct filter *filter, uint64_t now)
 {
 	size_t n = ((size_t)filter->bucket_mask + 1) / FILTER_BUCKETS_PER_WORD;
-	cleanup(free_bytes) uint64_t *words = calloc(n, sizeof(*words));
+	uint64_t *words = calloc(n, sizeof(*words));
 
 	if (!words)
 		return; /* stale bits are no harm; another time */
@@ -191,6 +190,7 @@ static void rebuild(struct filter *filter, uint64_t now)
 	for (size_t i = 0; i < n; i++)
 		if (shared_load(&filter->words[i]) != words[i])
 			shared_store(&filter->words[i], words[i]);
+	free(words);
 	filter->stale = 0;
 	filter->rebuild_time = now;
 }

@@ -38,8 +38,7 @@ void identity_set(struct rpc_peer *peer, const char *prefix, const char *name, s
 }
 
 /* "fd:N" */
-static bool identity_find_unix(const char *address, struct fd_table *fds,
-			       struct rpc_peer *peer)
+static bool identity_find_unix(const char *address, struct fd_table *fds, struct rpc_peer *peer)
 {
 	struct ucred credentials;
 	char *end, uid[24];

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "rpc/fd_table.h"
 #include "rpc/internal.h"
 #include "rpc/limits.h"
 #include "rpc/tls.h"
@@ -263,8 +264,8 @@ static void listener_accepted(void *user, int fd, const struct ucred *peer)
 int listeners_start(struct rpc_server *server)
 {
 	for (struct listener *at = server->listeners; at; at = at->next) {
-		int err = at->socket ? unix_listener_start(at->socket, listener_accepted, at) :
-				       0;
+		int err =
+			at->socket ? unix_listener_start(at->socket, listener_accepted, at) : 0;
 
 		if (err)
 			return err;

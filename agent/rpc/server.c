@@ -20,8 +20,7 @@
 
 static grpc_arg argument(const char *key, int value)
 {
-	return (grpc_arg){
-		.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value};
+	return (grpc_arg){.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value};
 }
 
 static grpc_server *core_new(void)
@@ -103,8 +102,7 @@ static int server_add_builtin(struct rpc_server *server)
 		err = reflection_new(server, options->descriptor_set,
 				     options->descriptor_set_size, &server->reflection);
 	for (size_t i = 0; !err && i < REFLECTION_SERVICES; i++)
-		err = rpc_server_add_service(server,
-					     reflection_service(server->reflection, i));
+		err = rpc_server_add_service(server, reflection_service(server->reflection, i));
 	return err;
 }
 
@@ -134,8 +132,8 @@ static int server_add_method(struct rpc_server *server, const struct rpc_service
 	/* The request of unary calls and server streams is read before a slot is taken, so
 	 * that a slow sender holds none. */
 	bool reads_first = method->kind == RPC_UNARY || method->kind == RPC_SERVER_STREAM;
-	struct rpc_entry **list = realloc(server->entries,
-					  (server->n_entries + 1) * sizeof(*list));
+	struct rpc_entry **list =
+		realloc(server->entries, (server->n_entries + 1) * sizeof(*list));
 	struct rpc_entry *entry = calloc(1, sizeof(*entry));
 
 	if (list)
@@ -176,11 +174,10 @@ static bool server_turn(struct rpc_server *server)
 {
 	grpc_event event = grpc_completion_queue_next(
 		server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-	struct rpc_tag *tag = event.tag;
 
 	if (event.type != GRPC_OP_COMPLETE)
 		return event.type != GRPC_QUEUE_SHUTDOWN;
-	tag->done(tag, event.success);
+	tag_receive(event.tag, event.success);
 	return true;
 }
 
@@ -218,8 +215,8 @@ static bool server_wait(struct rpc_server *server, const struct timespec *until)
 	int err = 0;
 
 	while (!err && !(server->stop_done && !server->n_calls))
-		err = until ? pthread_cond_timedwait(&server->changed, &server->lock, until) :
-			      pthread_cond_wait(&server->changed, &server->lock);
+		err = until ? pthread_cond_timedwait(&server->changed, &server->lock, until)
+			    : pthread_cond_wait(&server->changed, &server->lock);
 	return !err;
 }
 
@@ -245,7 +242,8 @@ void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 		return;
 	health_set(server->health, false);
 	listeners_stop(server);
-	grpc_server_shutdown_and_notify(server->core, server->queue, &server->stopped);
+	grpc_server_shutdown_and_notify(server->core, server->queue,
+					tag_send(&server->stopped));
 	streams_drain(server);
 	/* Without threads nobody else turns the queue. */
 	while (!server->n_threads && !server->stop_done)

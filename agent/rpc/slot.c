@@ -14,21 +14,19 @@ static grpc_call_error slot_arm(struct rpc_slot *slot)
 {
 	struct rpc_server *server = slot->entry->server;
 	const struct rpc_entry *entry = slot->entry;
-	bool reads_first = entry->method->kind == RPC_UNARY ||
-			   entry->method->kind == RPC_SERVER_STREAM;
+	bool reads_first =
+		entry->method->kind == RPC_UNARY || entry->method->kind == RPC_SERVER_STREAM;
 
 	/* The elements are the last call's; only the array is ours. */
 	slot->metadata.count = 0;
 	if (!entry->registered)
 		return grpc_server_request_call(server->core, &slot->call, &slot->details,
 						&slot->metadata, server->queue, server->queue,
-						&slot->arrived);
-	return grpc_server_request_registered_call(server->core, entry->registered,
-						   &slot->call, &slot->deadline,
-						   &slot->metadata,
-						   reads_first ? &slot->payload : NULL,
-						   server->queue, server->queue,
-						   &slot->arrived);
+						tag_send(&slot->arrived));
+	return grpc_server_request_registered_call(
+		server->core, entry->registered, &slot->call, &slot->deadline, &slot->metadata,
+		reads_first ? &slot->payload : NULL, server->queue, server->queue,
+		&slot->arrived);
 }
 
 static void slot_describe_unknown(struct rpc_slot *slot, struct rpc_status *status)

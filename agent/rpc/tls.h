@@ -13,7 +13,8 @@
 struct tls;
 
 /* Reads the files. 0 or negative errno with a text that names the file. */
-int tls_new(const struct rpc_tls_files *files, struct tls **ret, char *error, size_t error_size);
+int tls_new(const struct rpc_tls_files *files, struct tls **ret, char *error,
+	    size_t error_size);
 /* Not before the server is destroyed: it asks for credentials with every connection. */
 void tls_free(struct tls *tls);
 

@@ -62,7 +62,8 @@ static int lock_open(const char *path)
 /* Makes way for bind(): removes a socket on which nobody listens. */
 static int path_clear(const struct sockaddr_un *address)
 {
-	cleanup(close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cleanup(close_fd) int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat status;
 
 	if (fd < 0)
@@ -71,12 +72,25 @@ static int path_clear(const struct sockaddr_un *address)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(status.st_mode))
 		return -ENOTSOCK;
-	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address)) ||
-	    errno == EAGAIN)
+	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address)) || errno == EAGAIN)
 		return -EADDRINUSE;
 	if (errno != ECONNREFUSED)
 		return -errno;
 	return unlink(address->sun_path) ? -errno : 0;
+}
+
+/* /run is empty after a boot: makes the socket's own folder, none above it. */
+static int folder_make(const char *path)
+{
+	cleanup(free_bytes) char *folder = strdup(path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+
+	if (!folder)
+		return -ENOMEM;
+	if (!slash || slash == folder)
+		return 0;
+	*slash = '\0';
+	return mkdir(folder, 0755) && errno != EEXIST ? -errno : 0;
 }
 
 static int listener_bind(struct unix_listener *listener)
@@ -84,8 +98,10 @@ static int listener_bind(struct unix_listener *listener)
 	const struct sockaddr *address = (const struct sockaddr *)&listener->address;
 	struct stat status;
 	mode_t mask;
-	int err;
+	int err = folder_make(listener->address.sun_path);
 
+	if (err)
+		return err;
 	listener->lock = lock_open(listener->lock_path);
 	if (listener->lock < 0)
 		return listener->lock;

@@ -10,13 +10,14 @@
 
 struct unix_listener;
 
-/* Binds `path` with mode 0660. A socket there that nobody listens on is replaced. 0;
+/* Binds `path` with mode 0660; makes its folder if that is missing. A socket there that nobody
+ * listens on is replaced. 0;
  * -EADDRINUSE: somebody lives there; -ENOTSOCK: the path is something else; -ENAMETOOLONG; or
  * another negative errno. */
 int unix_listener_new(const char *path, struct unix_listener **ret);
 
-/* Calls `accepted` for every connection, on a thread of its own; it takes over fd (non-blocking,
- * close-on-exec). 0 or negative errno. */
+/* Calls `accepted` for every connection, on a thread of its own; it takes over fd
+ * (non-blocking, close-on-exec). 0 or negative errno. */
 int unix_listener_start(struct unix_listener *listener,
 			void (*accepted)(void *user, int fd, const struct ucred *peer),
 			void *user);

@@ -85,18 +85,33 @@ static void call_run(grpc_call *call, grpc_completion_queue *queue, grpc_byte_bu
 	(void)grpc_completion_queue_pluck(queue, call, never, NULL);
 }
 
-static int answer_error(const struct answer *answer, struct waymark_error *error)
+/* What the C core calls a channel whose credentials can open no connection. */
+#define UNUSABLE_CREDENTIALS "empty address list"
+
+/* The call's message, where it says something. */
+static void answer_message(const struct answer *answer, struct waymark_error *error)
 {
-	const grpc_metadata_array *trailing = &answer->trailing;
 	const grpc_slice *details = &answer->details;
 
-	if (!error)
-		return (int)answer->code;
 	(void)error_set(error, (int)answer->code, "", "%.*s", (int)GRPC_SLICE_LENGTH(*details),
 			(const char *)GRPC_SLICE_START_PTR(*details));
 	if (!error->message[0])
 		(void)error_set(error, error->code, "", "the agent answered %s",
 				waymark_code_name(error->code));
+	else if (strncmp(error->message, UNUSABLE_CREDENTIALS, strlen(UNUSABLE_CREDENTIALS)) ==
+		 0)
+		(void)error_set(error, error->code, "",
+				"no connection can be made: TLS certificate and key do not "
+				"belong together, or one of the files is damaged");
+}
+
+static int answer_error(const struct answer *answer, struct waymark_error *error)
+{
+	const grpc_metadata_array *trailing = &answer->trailing;
+
+	if (!error)
+		return (int)answer->code;
+	answer_message(answer, error);
 	for (size_t i = 0; i < trailing->count; i++) {
 		const grpc_slice *value = &trailing->metadata[i].value;
 

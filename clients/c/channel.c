@@ -10,7 +10,7 @@
 #include "agent/cleanup.h"
 #include "error.h"
 
-#define PEM_SIZE_MAX (1024 * 1024)
+#define PEM_SIZE_MAX ((size_t)1024 * 1024)
 
 DEFINE_CLEANUP(release_credentials, grpc_channel_credentials *,
 	       grpc_channel_credentials_release)
@@ -61,30 +61,47 @@ int channel_resolve_target(const char *target, char ret[static CHANNEL_TARGET_MA
 	return 0;
 }
 
+static int pem_error(struct waymark_error *error, const char *field, const char *path,
+		     const char *why)
+{
+	return error_set(error, WAYMARK_FAILED_PRECONDITION, field, "%s: %s", path, why);
+}
+
+/* The text of a file that is open. NULL: errno says why not. */
+static char *file_read(FILE *file)
+{
+	char *text = malloc(PEM_SIZE_MAX + 1);
+
+	if (!text)
+		return NULL;
+	text[fread(text, 1, PEM_SIZE_MAX, file)] = '\0';
+	if (!ferror(file))
+		return text;
+	free(text);
+	return NULL;
+}
+
 /* The text of a PEM file. `field` is the option that names it; a NULL path gives NULL. */
 static int pem_read(const char *path, const char *field, char **ret,
 		    struct waymark_error *error)
 {
-	cleanup(free_bytes) char *text = NULL;
-	cleanup(close_file) FILE *file = NULL;
-	size_t length;
+	FILE *file = path ? fopen(path, "re") : NULL;
+	char *text = file ? file_read(file) : NULL;
+	int code = 0;
 
-	if (!path)
-		return 0;
-	file = fopen(path, "re");
-	text = calloc(1, PEM_SIZE_MAX + 1);
-	if (!file || !text)
-		return error_set(error, WAYMARK_FAILED_PRECONDITION, field, "%s: %s", path,
-				 strerror(errno));
-	length = fread(text, 1, PEM_SIZE_MAX, file);
-	if (ferror(file))
-		return error_set(error, WAYMARK_FAILED_PRECONDITION, field, "%s: %s", path,
-				 strerror(errno));
-	if (length == PEM_SIZE_MAX || !strstr(text, "-----BEGIN "))
-		return error_set(error, WAYMARK_FAILED_PRECONDITION, field,
-				 "%s: not a PEM file", path);
-	*ret = take(text);
-	return 0;
+	if (path && !text)
+		code = pem_error(error, field, path, strerror(errno));
+	else if (text && strlen(text) == PEM_SIZE_MAX)
+		code = pem_error(error, field, path, "larger than 1 MiB");
+	else if (text && !strstr(text, "-----BEGIN "))
+		code = pem_error(error, field, path, "not a PEM file");
+	if (file)
+		(void)fclose(file);
+	if (code)
+		free(text);
+	else
+		*ret = text;
+	return code;
 }
 
 static int tls_credentials(const struct waymark_options *options,
@@ -159,13 +176,14 @@ static grpc_channel *channel_create(const char *target, const struct waymark_opt
 		 .key = (char *)GRPC_SSL_TARGET_NAME_OVERRIDE_ARG,
 		 .value.string = (char *)options->tls_server_name},
 	};
-	size_t count = sizeof(arguments) / sizeof(arguments[0]);
+	grpc_channel_args all = {
+		.num_args = sizeof(arguments) / sizeof(arguments[0]),
+		.args = arguments,
+	};
 
-	return grpc_channel_create(target, credentials,
-				   &(grpc_channel_args){
-					   .num_args = count - !options->tls_server_name,
-					   .args = arguments,
-				   });
+	if (!options->tls_server_name)
+		all.num_args--;
+	return grpc_channel_create(target, credentials, &all);
 }
 
 int channel_new(const struct waymark_options *options, grpc_channel **ret,

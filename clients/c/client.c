@@ -17,7 +17,7 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define CALL_TIMEOUT_MS 10000
 /* A day is beyond any use and keeps the C core's int milliseconds far from their end. */
-#define TIMEOUT_MAX_MS (24 * 3600 * 1000)
+#define TIMEOUT_MAX_MS INT64_C(86400000)
 
 struct waymark_client {
 	grpc_channel *channel;
@@ -31,7 +31,8 @@ static int check_timeout(const char *field, int64_t value, struct waymark_error 
 	if (value >= 0 && value <= TIMEOUT_MAX_MS)
 		return 0;
 	return error_set(error, WAYMARK_INVALID_ARGUMENT, field,
-			 "%lld is not in 0..%d milliseconds", (long long)value, TIMEOUT_MAX_MS);
+			 "%lld is not in 0..%lld milliseconds", (long long)value,
+			 (long long)TIMEOUT_MAX_MS);
 }
 
 static int check_options(const struct waymark_options *options, struct waymark_error *error)
@@ -46,31 +47,41 @@ static int check_options(const struct waymark_options *options, struct waymark_e
 	return code;
 }
 
-int waymark_open(const struct waymark_options *options, struct waymark_client **ret,
-		 struct waymark_error *error)
+static int client_init(struct waymark_client *client, const struct waymark_options *options,
+		       struct waymark_error *error)
 {
 	struct waymark_options complete = *options;
-	cleanup(free_bytes) struct waymark_client *client = calloc(1, sizeof(*client));
-	int code = check_options(options, error);
+	int code;
 
-	if (code)
-		return code;
-	if (!client)
-		return error_set(error, WAYMARK_INTERNAL, "", "no memory");
 	if (!complete.connect_timeout_ms)
 		complete.connect_timeout_ms = CONNECT_TIMEOUT_MS;
 	if (!complete.call_timeout_ms)
 		complete.call_timeout_ms = CALL_TIMEOUT_MS;
 	client->call_timeout_ms = complete.call_timeout_ms;
-
 	grpc_init();
 	code = channel_new(&complete, &client->channel, error);
-	if (code) {
+	if (code)
 		grpc_shutdown();
+	return code;
+}
+
+int waymark_open(const struct waymark_options *options, struct waymark_client **ret,
+		 struct waymark_error *error)
+{
+	struct waymark_client *client;
+	int code = check_options(options, error);
+
+	if (code)
 		return code;
-	}
-	*ret = take(client);
-	return 0;
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		return error_set(error, WAYMARK_INTERNAL, "", "no memory");
+	code = client_init(client, options, error);
+	if (code)
+		free(client);
+	else
+		*ret = client;
+	return code;
 }
 
 void waymark_close(struct waymark_client *client)
@@ -136,7 +147,7 @@ int waymark_call(struct waymark_client *client, const char *path,
 			   const Waymark__V1__##Name##Request *request,                      \
 			   Waymark__V1__##Name##Response **ret, struct waymark_error *error) \
 	{                                                                                    \
-		ProtobufCMessage *answer;                                                    \
+		ProtobufCMessage *answer = NULL;                                             \
 		int code = waymark_call(                                                     \
 			client, "/waymark.v1.MarkerService/" #Name, &request->base,          \
 			&waymark__v1__##name##_response__descriptor, &answer, error);        \

@@ -13,15 +13,15 @@
 
 int error_set(struct waymark_error *error, int code, const char *field, const char *format, ...)
 {
+	struct waymark_error result = {.code = code};
 	va_list arguments;
 
-	if (!error)
-		return code;
-	*error = (struct waymark_error){.code = code};
-	COPY(error->field, field);
+	COPY(result.field, field);
 	va_start(arguments, format);
-	(void)vsnprintf(error->message, sizeof(error->message), format, arguments);
+	(void)vsnprintf(result.message, sizeof(result.message), format, arguments);
 	va_end(arguments);
+	if (error)
+		*error = result;
 	return code;
 }
 

@@ -44,7 +44,7 @@ static void clear_print(struct cli *cli, const Waymark__V1__ClearMarkResponse *r
 	table_done(&table);
 }
 
-static int clear_main(struct cli *cli, char **arguments, void *pointer)
+static int clear_main(struct cli *cli, const char **arguments, void *pointer)
 {
 	const struct clear_values *values = pointer;
 	cleanup(close_client) struct waymark_client *client = NULL;

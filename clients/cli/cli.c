@@ -113,7 +113,7 @@ int cli_connect(struct cli *cli, struct waymark_client **ret)
 		return cli_error(cli, &error);
 	/* Members of the options are named like the options of the command line. */
 	for (char *c = error.field; *c; c++)
-		*c = *c == '_' ? '-' : *c;
+		*c = (char)(*c == '_' ? '-' : *c);
 	return cli_usage(cli, "--%s: %s", error.field, error.message);
 }
 
@@ -127,7 +127,7 @@ void cli_print_json(struct cli *cli, json_t *value)
 }
 
 /* Reads the rest of the command line and runs the command. */
-static int command_run(struct cli *cli, const struct command *command, char **argv)
+static int command_run(struct cli *cli, const struct command *command, const char **argv)
 {
 	cleanup(free_bytes) void *values = must(calloc(1, command->values_size + 1));
 	const struct option_set sets[] = {
@@ -148,7 +148,7 @@ static int command_run(struct cli *cli, const struct command *command, char **ar
 	return command->main(cli, argv, values);
 }
 
-static int dispatch(struct cli *cli, char **argv)
+static int dispatch(struct cli *cli, const char **argv)
 {
 	const struct option_set globals[] = {{global_options, cli}, {NULL, NULL}};
 	const struct command *command;
@@ -172,7 +172,7 @@ static int dispatch(struct cli *cli, char **argv)
 	return command_run(cli, command, argv + taken + 1);
 }
 
-int cli_run(char **argv, FILE *out, FILE *err)
+int cli_run(const char **argv, FILE *out, FILE *err)
 {
 	struct cli cli = {
 		.out = out,

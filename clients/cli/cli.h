@@ -43,7 +43,7 @@ struct command {
 	size_t values_size; /* of the struct that the options fill */
 	/* arguments: as many as the row allows, NULL ended. values: zero but for what the
 	 * options have set. */
-	int (*main)(struct cli *cli, char **arguments, void *values);
+	int (*main)(struct cli *cli, const char **arguments, void *values);
 };
 
 /* Ends with NULL. */
@@ -55,7 +55,7 @@ extern const struct option global_options[];
 const struct command *command_find(const char *name);
 
 /* The whole program behind main(): argv without the program's name, NULL ended. */
-int cli_run(char **argv, FILE *out, FILE *err);
+int cli_run(const char **argv, FILE *out, FILE *err);
 
 /* Prints "waymark: ..." as one line; returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int cli_usage(struct cli *cli, const char *format, ...);

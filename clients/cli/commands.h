@@ -15,8 +15,8 @@ extern const struct command version_command;
 extern const struct command help_command;
 
 /* Also reached by --help and --version. */
-int help_main(struct cli *cli, char **arguments, void *values);
-int version_main(struct cli *cli, char **arguments, void *values);
+int help_main(struct cli *cli, const char **arguments, void *values);
+int version_main(struct cli *cli, const char **arguments, void *values);
 
 /* Prints a command's own help. */
 int command_help(struct cli *cli, const struct command *command);

@@ -39,7 +39,7 @@ static void get_print(struct cli *cli, const Waymark__V1__GetMarkResponse *respo
 	table_done(&table);
 }
 
-static int get_main(struct cli *cli, char **arguments, void *pointer)
+static int get_main(struct cli *cli, const char **arguments, void *pointer)
 {
 	const struct get_values *values = pointer;
 	cleanup(close_client) struct waymark_client *client = NULL;

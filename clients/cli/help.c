@@ -35,7 +35,7 @@ static int overview(struct cli *cli)
 	return EXIT_OK;
 }
 
-int help_main(struct cli *cli, char **arguments, void *values)
+int help_main(struct cli *cli, const char **arguments, void *values)
 {
 	const struct command *command;
 

@@ -35,8 +35,8 @@ static json_t *json_bytes(const ProtobufCBinaryData *bytes)
 		group |= left > 2 ? bytes->data[i + 2] : 0;
 		*end++ = digits[group >> 18];
 		*end++ = digits[group >> 12 & 63];
-		*end++ = left > 1 ? digits[group >> 6 & 63] : '=';
-		*end++ = left > 2 ? digits[group & 63] : '=';
+		*end++ = (char)(left > 1 ? digits[group >> 6 & 63] : '=');
+		*end++ = (char)(left > 2 ? digits[group & 63] : '=');
 	}
 	*end = '\0';
 	return must(json_string(text));

@@ -135,7 +135,7 @@ static int list_send(struct cli *cli, Waymark__V1__ListMarksRequest *request)
 	return code ? code : list_follow(cli, client, request, &listing);
 }
 
-static int list_main(struct cli *cli, char **arguments, void *pointer)
+static int list_main(struct cli *cli, const char **arguments, void *pointer)
 {
 	struct list_values *values = pointer;
 	Waymark__V1__Scitag scitag = scitag_message(&values->scitag);

@@ -8,5 +8,5 @@ int main(int argc, char **argv)
 	/* Names mean what they mean to every other program here: nsswitch, not c-ares. */
 	(void)setenv("GRPC_DNS_RESOLVER", "native", 0);
 	waymark_quiet();
-	return cli_run(argv + (argc > 0), stdout, stderr);
+	return cli_run((const char **)argv + (argc > 0), stdout, stderr);
 }

@@ -58,7 +58,7 @@ static int option_set_value(const struct option *option, const char *name, const
 }
 
 /* Reads the option at argv[0]. Returns how many elements it takes, or -1. */
-static int option_read(const struct option_set *sets, char **argv,
+static int option_read(const struct option_set *sets, const char **argv,
 		       char reason[static REASON_MAX])
 {
 	struct spelling spelling = spelling_of(argv[0]);
@@ -105,7 +105,7 @@ int options_read_environment(const struct option_set *set, char reason[static RE
 	return 0;
 }
 
-int options_read_leading(const struct option_set *sets, char **argv,
+int options_read_leading(const struct option_set *sets, const char **argv,
 			 char reason[static REASON_MAX])
 {
 	int taken = 0;
@@ -120,12 +120,13 @@ int options_read_leading(const struct option_set *sets, char **argv,
 	return taken;
 }
 
-int options_read_all(const struct option_set *sets, char **argv, char reason[static REASON_MAX])
+int options_read_all(const struct option_set *sets, const char **argv,
+		     char reason[static REASON_MAX])
 {
 	int arguments = 0;
 	bool options_end = false;
 
-	for (char **from = argv; *from;) {
+	for (const char **from = argv; *from;) {
 		int count = 1;
 
 		if (!options_end && strcmp(*from, "--") == 0) {

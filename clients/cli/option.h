@@ -36,12 +36,12 @@ int options_read_environment(const struct option_set *set, char reason[static RE
 
 /* Reads the options that argv starts with. Returns how many elements of argv they take, or -1
  * with one sentence in reason. argv ends with NULL. */
-int options_read_leading(const struct option_set *sets, char **argv,
+int options_read_leading(const struct option_set *sets, const char **argv,
 			 char reason[static REASON_MAX]);
 
 /* Reads the options anywhere in argv, up to "--". Moves the arguments to its front, NULL ended.
  * Returns their number, or -1 with one sentence in reason. */
-int options_read_all(const struct option_set *sets, char **argv,
+int options_read_all(const struct option_set *sets, const char **argv,
 		     char reason[static REASON_MAX]);
 
 /* Prints a table's help, one option a line. */

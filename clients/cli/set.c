@@ -67,7 +67,7 @@ static int set_send(struct cli *cli, const Waymark__V1__SetMarkRequest *request)
 	return EXIT_OK;
 }
 
-static int set_main(struct cli *cli, char **arguments, void *pointer)
+static int set_main(struct cli *cli, const char **arguments, void *pointer)
 {
 	const struct set_values *values = pointer;
 	Waymark__V1__Match match = match_message(arguments[0], &values->match);

@@ -132,7 +132,7 @@ static void print_interfaces(FILE *out, const Waymark__V1__StatsResponse *stats)
 	table_done(&table);
 }
 
-static int stats_main(struct cli *cli, char **arguments, void *values)
+static int stats_main(struct cli *cli, const char **arguments, void *values)
 {
 	cleanup(close_client) struct waymark_client *client = NULL;
 	cleanup(free_message) Waymark__V1__StatsResponse *stats = NULL;

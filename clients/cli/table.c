@@ -69,9 +69,10 @@ void table_flush(struct table *table)
 			print_cell(table, i, table->columns[i].title);
 	}
 	table->begun = true;
-	for (size_t i = 0; i < table->cell_count; i++) {
-		print_cell(table, i % table->column_count, table->cells[i]);
+	for (size_t i = 0, column = 0; i < table->cell_count; i++) {
+		print_cell(table, column, table->cells[i]);
 		free(table->cells[i]);
+		column = column + 1 == table->column_count ? 0 : column + 1;
 	}
 	table->cell_count = 0;
 }

@@ -2,7 +2,7 @@
 #include "commands.h"
 #include "exit_code.h"
 
-int version_main(struct cli *cli, char **arguments, void *values)
+int version_main(struct cli *cli, const char **arguments, void *values)
 {
 	(void)arguments;
 	(void)values;

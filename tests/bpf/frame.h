@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FRAME_MAX 3072
+#define FRAME_MAX 6144
 
 struct frame {
 	size_t length;

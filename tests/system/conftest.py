@@ -7,6 +7,7 @@ WAYMARK_BIN says which waymarkd and waymark are tested; default: build/dev/bin.
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from lib.agent import BINARIES, Agent
 from lib.capture import Capture
 from lib.client import Client
 from lib.neighbours import has_tcx
-from lib.net import NODE_INTERFACE, Network
+from lib.net import NODE_INTERFACE, Namespace, Network
 from lib.send import Sink
 
 
@@ -28,13 +29,15 @@ def pytest_sessionstart():
     for program in ("waymarkd", "waymark"):
         if not (BINARIES / program).exists():
             pytest.exit(f"{BINARIES / program} is missing: ./dev build dev makes it", 2)
+    # Whoever ends us, fixtures clear up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Before gRPC starts its threads: they stay where they were born.
     net.isolate()
 
 
 @pytest.fixture(scope="session")
 def network():
-    with contextlib.closing(Network()) as network:
+    with contextlib.closing(Network(Namespace.here("controller"))) as network:
         yield network
 
 
@@ -91,7 +94,7 @@ def client(agent):
         client.wait_serving()
         yield client
         for mark in client.marks():
-            client.clear(mark.match.destination, owner=mark.owner)
+            client.clear(mark.match, owner=mark.owner)
         assert client.marks() == []
 
 

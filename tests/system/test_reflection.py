@@ -12,6 +12,7 @@ from google.protobuf import descriptor_pb2
 
 from lib import REPOSITORY, pb
 from lib.client import SERVICE
+from lib.net import CommandFailed
 
 VERSIONS = ["v1", "v1alpha"]
 SERVICES = {
@@ -121,7 +122,11 @@ def test_buf_sets_a_mark(buf, client, destination):
 
 def test_buf_prints_why_it_was_refused(buf):
     request = {"mark": {"match": {"destination": "192.0.2.1"}, "flow_label": 1}}
-    with pytest.raises(RuntimeError) as failed:
+    with pytest.raises(CommandFailed) as failed:
         buf("-d", json.dumps(request), f"http://{LOOPBACK}/{SERVICE}/SetMark")
-    printed = json.loads(str(failed.value)[str(failed.value).index("{") :].partition("\n\n")[0])
-    assert printed["code"] == "invalid_argument"
+    printed = json.loads(failed.value.args[1])
+    assert printed["code"] == "invalid_argument" and "192.0.2.1" in printed["message"]
+    assert {detail["type"] for detail in printed["details"]} >= {
+        "google.rpc.ErrorInfo",
+        "google.rpc.BadRequest",
+    }

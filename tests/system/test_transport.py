@@ -239,7 +239,7 @@ def test_socket_goes_with_the_agent_and_a_stale_one_is_no_obstacle(start_agent):
 def test_plaintext_on_loopback(start_agent, network, address):
     with start_agent("--listen", address, "--insecure-loopback", interface="lo"):
         printed = network.node.run(
-            str(BINARIES / "waymark"), "--target", address, "-o", "json", "stats"
+            str(BINARIES / "waymark"), "--insecure", "--target", address, "-o", "json", "stats"
         )
     assert json.loads(printed)["caller"]["identity"] == "insecure:loopback"
 

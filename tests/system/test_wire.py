@@ -6,6 +6,7 @@ import random
 import pytest
 
 from lib import pb
+from lib.net import SINKS
 from lib.packet import ENTROPY_MASK, STRUCTURAL_MASK, UDP, encode_label
 from lib.send import UDP_PORT, UdpSender, tcp_transfer
 
@@ -167,6 +168,27 @@ def test_only_marked_destinations_are_marked(client, network, capture):
         address: 0 if number % 2 else 0x80000 + number // 2
         for number, address in enumerate(addresses)
     }
+
+
+def test_the_most_specific_mark_wins(client, network, sender, capture, destination):
+    port = {"protocol": "PROTOCOL_UDP", "destination_port": UDP_PORT}
+    source = {"source": str(network.node_address), "source_port": sender.port}
+    narrower = [
+        wm.Match(destination=f"{SINKS}"),
+        wm.Match(destination=str(destination)),
+        wm.Match(destination=str(destination), **port),
+        wm.Match(destination=str(destination), **port, **source),
+    ]
+    for number, match in enumerate(narrower):
+        client.set(match, flow_label=number)
+        send_numbered(sender, number)
+    for number, match in reversed(list(enumerate(narrower))):
+        assert client.get(narrower[-1], effective=True).flow_label == number
+        client.clear(match)
+        if number:
+            send_numbered(sender, 100 + number - 1)
+    arrived = labels(capture.wait(7, to(destination)))
+    assert arrived == {0: 0, 1: 1, 2: 2, 3: 3, 102: 2, 101: 1, 100: 0}
 
 
 def test_counters_of_udp_are_exact(client, sender, capture, destination):

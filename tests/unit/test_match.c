@@ -72,8 +72,9 @@ static void test_good(void **state)
 			fail_msg("%s: %s", good[i].name, fault.message);
 		match_destination_text(&match, destination);
 		match_source_text(&match, source);
-		if (match.kind != good[i].kind || strcmp(destination, good[i].destination) ||
-		    strcmp(source, good[i].source))
+		if (match.kind != good[i].kind ||
+		    strcmp(destination, good[i].destination) != 0 ||
+		    strcmp(source, good[i].source) != 0)
 			fail_msg("%s: kind %u, destination %s, source %s", good[i].name,
 				 match.kind, destination, source);
 		assert_int_equal(match.protocol, good[i].text.protocol);
@@ -232,8 +233,9 @@ static void test_bad(void **state)
 		match = untouched;
 		if (match_parse(&bad[i].text, &match, &fault) != -EINVAL)
 			fail_msg("%s was accepted", bad[i].name);
-		if (fault.code != FAULT_INVALID_ARGUMENT || strcmp(fault.field, bad[i].field) ||
-		    strcmp(fault.reason, bad[i].reason) ||
+		if (fault.code != FAULT_INVALID_ARGUMENT ||
+		    strcmp(fault.field, bad[i].field) != 0 ||
+		    strcmp(fault.reason, bad[i].reason) != 0 ||
 		    !strstr(fault.message, bad[i].message))
 			fail_msg("%s: %s %s: %s", bad[i].name, fault.field, fault.reason,
 				 fault.message);

@@ -215,7 +215,8 @@ static const struct {
 
 static void test_bad(void **state)
 {
-	struct registry *const untouched = (struct registry *)(uintptr_t)0xA5;
+	static int nothing;
+	struct registry *const untouched = (void *)&nothing;
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(bad); i++) {

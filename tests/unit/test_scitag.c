@@ -208,8 +208,9 @@ static void test_resolve_bad(void **state)
 		if (scitag_resolve(*state, &bad[i].text, &experiment, &activity, &fault) !=
 		    -EINVAL)
 			fail_msg("%s was accepted", bad[i].name);
-		if (fault.code != FAULT_INVALID_ARGUMENT || strcmp(fault.field, bad[i].field) ||
-		    strcmp(fault.reason, bad[i].reason) ||
+		if (fault.code != FAULT_INVALID_ARGUMENT ||
+		    strcmp(fault.field, bad[i].field) != 0 ||
+		    strcmp(fault.reason, bad[i].reason) != 0 ||
 		    !strstr(fault.message, bad[i].message))
 			fail_msg("%s: %s %s: %s", bad[i].name, fault.field, fault.reason,
 				 fault.message);

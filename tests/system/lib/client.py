@@ -91,18 +91,19 @@ class Client(contextlib.AbstractContextManager):
         answer = self.call_raw(f"/{SERVICE}/{method}", request.SerializeToString())
         return pb.message(descriptor.output_type.full_name).FromString(answer)
 
-    def set(self, destination, owner: str = "", **mark):
-        """SetMark of a HOST; mark: fields of Mark, a scitag as a dict."""
-        mark = pb.waymark.Mark(match=_match(destination), **mark)
+    def set(self, match, owner: str = "", **mark):
+        """SetMark; match: a Match or a HOST's address; mark: fields of Mark, a scitag as a dict."""
+        mark = pb.waymark.Mark(match=_match(match), **mark)
         options = pb.waymark.WriteOptions(owner=owner)
         return self.call("SetMark", pb.waymark.SetMarkRequest(mark=mark, options=options))
 
-    def clear(self, destination, owner: str = ""):
-        match, options = _match(destination), pb.waymark.WriteOptions(owner=owner)
-        return self.call("ClearMark", pb.waymark.ClearMarkRequest(match=match, options=options))
+    def clear(self, match, owner: str = ""):
+        options = pb.waymark.WriteOptions(owner=owner)
+        request = pb.waymark.ClearMarkRequest(match=_match(match), options=options)
+        return self.call("ClearMark", request)
 
-    def get(self, destination, effective: bool = False):
-        request = pb.waymark.GetMarkRequest(match=_match(destination), effective=effective)
+    def get(self, match, effective: bool = False):
+        request = pb.waymark.GetMarkRequest(match=_match(match), effective=effective)
         return self.call("GetMark", request).mark
 
     def pages(self, **request):
@@ -144,5 +145,8 @@ class Client(contextlib.AbstractContextManager):
         return self
 
 
-def _match(destination):
-    return pb.waymark.Match(destination=str(destination))
+def _match(match):
+    """A Match, or the one of a HOST by its address."""
+    if isinstance(match, pb.waymark.Match):
+        return match
+    return pb.waymark.Match(destination=str(match))

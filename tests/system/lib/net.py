@@ -33,23 +33,37 @@ def _current() -> int:
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
+class CommandFailed(RuntimeError):
+    """A command inside a namespace; its stderr is the second argument."""
+
+
 class Namespace(contextlib.AbstractContextManager):
     """A network namespace. Inside `with`, this thread and what it starts live in it.
 
     Sockets stay where they were made, so a thread enters only to make them.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, descriptor: int):
         self.name = name
+        self._fd = descriptor
         self._homes = []
+
+    @classmethod
+    def new(cls, name: str) -> "Namespace":
         home = _current()
         try:
             _check(_libc.unshare(_CLONE_NEWNET))
-            self._fd = _current()
+            space = cls(name, _current())
         finally:
             _check(_libc.setns(home, _CLONE_NEWNET))
             os.close(home)
-        self.run("ip", "link", "set", "lo", "up")
+        space.run("ip", "link", "set", "lo", "up")
+        return space
+
+    @classmethod
+    def here(cls, name: str) -> "Namespace":
+        """The one that this thread is in."""
+        return cls(name, _current())
 
     def __enter__(self):
         self._homes.append(_current())
@@ -66,11 +80,11 @@ class Namespace(contextlib.AbstractContextManager):
         return f"/proc/{os.getpid()}/fd/{self._fd}"
 
     def run(self, *command: str, **options) -> str:
-        """Runs a command inside; answers what it printed, raises with its stderr if it failed."""
+        """Runs a command inside; answers what it printed."""
         with self:
             done = subprocess.run(command, capture_output=True, text=True, **options)
         if done.returncode:
-            raise RuntimeError(f"{self.name}: {' '.join(command)}: {done.stderr.strip()}")
+            raise CommandFailed(f"{self.name}: {' '.join(command)}", done.stderr.strip())
         return done.stdout
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
@@ -143,19 +157,16 @@ def connect(left: Namespace, left_name: str, right: Namespace, right_name: str, 
 
 
 class Network:
-    """node (where the agent runs) -- peer (where packets arrive), and a controller.
-
-    Without a namespace for the controller it is this process's own.
-    """
+    """controller -- node, where the agent runs -- peer, where packets arrive."""
 
     node_address = DATA[1]
     peer_address = DATA[2]
     agent_address = CONTROL[2]
 
-    def __init__(self, controller: Namespace | None = None):
-        self.node = Namespace("node")
-        self.peer = Namespace("peer")
-        self.controller = controller or _Here()
+    def __init__(self, controller: Namespace):
+        self.controller = controller
+        self.node = Namespace.new("node")
+        self.peer = Namespace.new("peer")
         connect(self.node, NODE_INTERFACE, self.peer, "data0", DATA)
         connect(self.controller, "ctl0", self.node, "ctl0", CONTROL)
         self.node.run("ip", "route", "add", str(SINKS), "via", str(DATA[2]))
@@ -167,14 +178,5 @@ class Network:
         return next(self._sinks)
 
     def close(self) -> None:
-        for space in (self.node, self.peer):
+        for space in (self.controller, self.node, self.peer):
             space.close()
-
-
-class _Here(Namespace):
-    """The namespace that this thread is in."""
-
-    def __init__(self):
-        self.name = "controller"
-        self._homes = []
-        self._fd = _current()

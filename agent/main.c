@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * waymarkd: configure, log, load, attach, serve, drain.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "core/engine.h"
+#include "core/scitag.h"
+#include "datapath/attach.h"
+#include "datapath/datapath.h"
+#include "descriptor_set.h"
+#include "ops/config.h"
+#include "ops/log.h"
+#include "ops/options.h"
+#include "ops/registry_file.h"
+#include "rpc/server.h"
+#include "service/service.h"
+#include "store/store.h"
+
+/* Calls in flight get so long to finish when the agent stops. */
+#define DRAIN_MS 2000
+
+/* Everything that lives as long as the process, in the order in which it is made. */
+struct agent {
+	struct config config;
+	struct event_base *base; /* the main loop */
+	struct event *terminate, *interrupt;
+	struct registry *registry;
+	struct store *store;
+	struct datapath *datapath;
+	struct attach *attach;
+	struct engine *engine;
+	struct service service;
+	struct rpc_service methods;
+	struct rpc_server *server;
+	bool serving;
+};
+
+static int fail(int error, const char *step)
+{
+	log_error("cannot %s: %s", step, strerror(-error));
+	return error;
+}
+
+static void stop(evutil_socket_t signal, short what, void *user)
+{
+	(void)what;
+	log_info("stopping on signal %d", (int)signal);
+	event_base_loopbreak(user);
+}
+
+/* From here on a signal waits until the main loop runs. */
+static int catch_signals(struct agent *agent)
+{
+	signal(SIGPIPE, SIG_IGN);
+	agent->base = event_base_new();
+	if (!agent->base)
+		return fail(-ENOMEM, "make the main loop");
+	agent->terminate = evsignal_new(agent->base, SIGTERM, stop, agent->base);
+	agent->interrupt = evsignal_new(agent->base, SIGINT, stop, agent->base);
+	if (!agent->terminate || !agent->interrupt || event_add(agent->terminate, NULL) < 0 ||
+	    event_add(agent->interrupt, NULL) < 0)
+		return fail(-ENOMEM, "catch signals");
+	return 0;
+}
+
+static int load_registry(struct agent *agent)
+{
+	struct fault fault = {.message = "no memory for the registry"};
+	int r = registry_load(agent->config.registry, &agent->registry, &fault);
+
+	if (r < 0)
+		log_error("%s", fault.message);
+	return r;
+}
+
+static int load_datapath(struct agent *agent)
+{
+	const struct datapath_options options = {.marks = agent->config.capacity.marks,
+						 .networks = agent->config.capacity.networks};
+	int r = datapath_open(&options, &agent->datapath);
+
+	if (r < 0 && datapath_last_message()[0])
+		log_error("%s", datapath_last_message());
+	return r < 0 ? fail(r, "load the BPF programs") : 0;
+}
+
+static enum attach_mode attach_mode(enum config_attach wanted)
+{
+	switch (wanted) {
+	case CONFIG_ATTACH_TCX:
+		return ATTACH_TCX;
+	case CONFIG_ATTACH_CLSACT:
+		return ATTACH_CLSACT;
+	case CONFIG_ATTACH_AUTO:
+		break;
+	}
+	return ATTACH_NONE;
+}
+
+/* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
+static int attach_interfaces(struct agent *agent)
+{
+	const struct config *config = &agent->config;
+	int r = attach_new(agent->datapath, attach_mode(config->attach), &agent->attach);
+
+	if (r < 0)
+		return fail(r, "prepare the interfaces");
+	for (size_t i = 0; i < config->interfaces.n; i++) {
+		const char *name = config->interfaces.items[i];
+
+		r = attach_add(agent->attach, name);
+		if (r < 0)
+			log_warning("interface %s: not attached: %s", name, strerror(-r));
+		else
+			log_info("interface %s: attached", name);
+	}
+	if (config->interfaces.n == 0)
+		log_warning("no interfaces configured: nothing will be marked");
+	return 0;
+}
+
+static int start_engine(struct agent *agent)
+{
+	int r = store_open(&agent->store);
+
+	if (r == 0)
+		r = engine_new(agent->datapath, agent->store, &agent->engine);
+	if (r < 0)
+		return fail(r, "start the engine");
+	agent->service = (struct service){.engine = agent->engine,
+					  .datapath = agent->datapath,
+					  .attach = agent->attach,
+					  .registry = agent->registry};
+	service_init(&agent->service);
+	agent->methods = service_methods(&agent->service);
+	return 0;
+}
+
+static int listen_everywhere(struct agent *agent)
+{
+	const struct config *config = &agent->config;
+	const struct rpc_tls_files files = {.certificate = config->tls.certificate,
+					    .key = config->tls.key,
+					    .client_ca = config->tls.client_ca};
+	const struct rpc_tls_files *tls = files.certificate ? &files : NULL;
+
+	for (size_t i = 0; i < config->listen.n; i++) {
+		const char *error;
+		int r = rpc_server_listen(agent->server, config->listen.items[i], tls,
+					  config->insecure_loopback, &error);
+
+		if (r < 0) {
+			log_error("%s", error);
+			return r;
+		}
+		log_info("listening on %s", config->listen.items[i]);
+	}
+	return 0;
+}
+
+static void log_rpc(int severity, const char *text)
+{
+	log_write(severity == RPC_LOG_ERROR ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, NULL,
+		  "grpc: %s", text);
+}
+
+static int start_server(struct agent *agent)
+{
+	const struct rpc_options options = {.error_domain = SERVICE_ERROR_DOMAIN,
+					    .admit = service_admit,
+					    .descriptor_set = descriptor_set,
+					    .descriptor_set_size = descriptor_set_size()};
+	int r;
+
+	rpc_set_log(log_rpc);
+	r = rpc_server_new(&options, &agent->server);
+	if (r == 0)
+		r = rpc_server_add_service(agent->server, &agent->methods);
+	if (r < 0)
+		return fail(r, "make the server");
+	r = listen_everywhere(agent);
+	if (r < 0)
+		return r;
+	r = rpc_server_start(agent->server);
+	if (r < 0)
+		return fail(r, "start the server");
+	agent->serving = true;
+	rpc_server_set_serving(agent->server, true);
+	log_info("serving, version %s", WAYMARK_VERSION);
+	return 0;
+}
+
+static int run(struct agent *agent)
+{
+	int r = catch_signals(agent);
+
+	if (r == 0)
+		r = load_registry(agent);
+	if (r == 0)
+		r = load_datapath(agent);
+	if (r == 0)
+		r = attach_interfaces(agent);
+	if (r == 0)
+		r = start_engine(agent);
+	if (r == 0)
+		r = start_server(agent);
+	if (r == 0 && event_base_dispatch(agent->base) < 0)
+		r = fail(-EIO, "run the main loop");
+	return r;
+}
+
+/* In reverse: nobody calls the engine any more once the server has drained. */
+static void done(struct agent *agent)
+{
+	if (agent->serving)
+		rpc_server_drain(agent->server, DRAIN_MS);
+	engine_free(agent->engine);
+	rpc_server_free(agent->server);
+	attach_free(agent->attach);
+	datapath_close(agent->datapath);
+	store_close(agent->store);
+	registry_free(agent->registry);
+	if (agent->terminate)
+		event_free(agent->terminate);
+	if (agent->interrupt)
+		event_free(agent->interrupt);
+	if (agent->base)
+		event_base_free(agent->base);
+	config_done(&agent->config);
+}
+
+int main(int argc, char *argv[])
+{
+	struct agent agent = {.server = NULL};
+	enum options_action action;
+	char error[CONFIG_ERROR_MAX];
+	int r = options_read(argc, argv, &agent.config, &action, error);
+
+	if (r < 0) {
+		fprintf(stderr, "waymarkd: %s\n", error);
+		config_done(&agent.config);
+		return OPTIONS_EXIT_USAGE;
+	}
+	log_set(agent.config.log.level, agent.config.log.format);
+	if (action == OPTIONS_HELP)
+		options_print_help(stdout);
+	else if (action == OPTIONS_VERSION)
+		printf("waymarkd %s\n", WAYMARK_VERSION);
+	else if (action == OPTIONS_RUN)
+		r = run(&agent);
+	done(&agent);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the agent was told to do: defaults, then a YAML file, then the command line.
+ * packaging/waymark.yaml shows every key. Main thread only; nothing here is logged.
+ */
+#ifndef WAYMARK_CONFIG_H
+#define WAYMARK_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ops/log.h"
+
+#define CONFIG_LISTEN_DEFAULT "unix:/run/waymark/waymark.sock"
+#define CONFIG_MARKS_DEFAULT 262144
+#define CONFIG_NETWORKS_DEFAULT 16384
+
+enum config_attach { CONFIG_ATTACH_AUTO, CONFIG_ATTACH_TCX, CONFIG_ATTACH_CLSACT };
+
+/* A set in the order of first mention. */
+struct config_list {
+	char **items;
+	size_t n;
+};
+
+struct config {
+	struct config_list interfaces; /* names */
+	enum config_attach attach;
+	struct config_list listen; /* "unix:/path", "host:port" or "[v6]:port" */
+	bool insecure_loopback;
+	struct {
+		char *certificate, *key, *client_ca; /* paths; NULL: none */
+	} tls; /* all three or none */
+	char *registry; /* path; NULL: the builtin one */
+	struct {
+		uint32_t marks, networks;
+	} capacity;
+	struct {
+		enum log_level level;
+		enum log_format format;
+	} log;
+};
+
+/* One sentence that names where, what and the value. */
+#define CONFIG_ERROR_MAX 512
+
+/* Fills error and returns -EINVAL. */
+__attribute__((format(printf, 2, 3))) int config_refuse(char error[static CONFIG_ERROR_MAX],
+							const char *format, ...);
+
+/* The defaults, but for `listen`, which gets its own in config_complete(). */
+void config_init(struct config *config);
+void config_done(struct config *config);
+
+/* Adds what the file says: lists grow, everything else is replaced. Relative paths in it are
+ * relative to its directory. 0, or -EINVAL with "file:line: what is wrong, what was expected"
+ * or why it could not be read; the config may have changed in part then. */
+int config_load(struct config *config, const char *path, char error[static CONFIG_ERROR_MAX]);
+
+/* Adds one value under its key in the file ("tls.certificate"), which must exist; paths are
+ * taken as they are. 0, or -EINVAL with what was expected ("must be true or false"). */
+int config_set(struct config *config, const char *key, const char *value,
+	       char error[static CONFIG_ERROR_MAX]);
+
+/* Once everything is said: default listener, and whether the values go together. 0 or -EINVAL.
+ */
+int config_complete(struct config *config, char error[static CONFIG_ERROR_MAX]);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/config_key.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "cleanup.h"
+
+/* Slots of the kernel's tables are numbered in 24 bits, and the first is never used. */
+#define MARKS_MAX ((1U << 24) - 1)
+/* A trie of more prefixes costs every packet too much. */
+#define NETWORKS_MAX 16384
+
+/* ---- what an item of a list may look like ---- */
+
+static const char *check_interface(const char *name)
+{
+	if (strpbrk(name, "*?["))
+		return "must be one interface: patterns are not supported";
+	if (!name[0] || strlen(name) >= IF_NAMESIZE || strpbrk(name, "/: \t\n\v\f\r") ||
+	    strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return "must be an interface's name of 1 to 15 characters";
+	return NULL;
+}
+
+/* Digits only, without leading zeros, at most `max`. -1 if it is anything else. */
+static int64_t parse_count(const char *text, uint32_t max)
+{
+	int64_t count = 0;
+
+	if (!text[0] || (text[0] == '0' && text[1]))
+		return -1;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return -1;
+		count = count * 10 + *text - '0';
+		if (count > max)
+			return -1;
+	}
+	return count;
+}
+
+static const char *check_listen(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+	size_t host = colon ? (size_t)(colon - address) : 0;
+	const bool has_brackets = host > 2 && address[0] == '[' && colon[-1] == ']';
+
+	if (strncmp(address, "unix:", 5) == 0) {
+		if (address[5] != '/' ||
+		    strlen(address + 5) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+			return "must be unix: and an absolute path of at most 107 octets";
+		return NULL;
+	}
+	if (host == 0 || parse_count(colon + 1, UINT16_MAX) < 0 || strpbrk(address, " \t\n/"))
+		return "must be unix:/path, host:port or [IPv6 address]:port";
+	if (address[0] == '[' ? !has_brackets : memchr(address, ':', host) != NULL)
+		return "must have brackets around the IPv6 address";
+	return NULL;
+}
+
+/* ---- the table ---- */
+
+#define AT(member) .offset = offsetof(struct config, member)
+
+static const char *const attach_choices[] = {
+	[CONFIG_ATTACH_AUTO] = "auto",
+	[CONFIG_ATTACH_TCX] = "tcx",
+	[CONFIG_ATTACH_CLSACT] = "clsact",
+	NULL,
+};
+static const char *const level_choices[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARNING] = "warning",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+	NULL,
+};
+static const char *const format_choices[] = {
+	[LOG_FORMAT_TEXT] = "text",
+	[LOG_FORMAT_JSON] = "json",
+	NULL,
+};
+
+static const struct config_key keys[] = {
+	{"interfaces", CONFIG_TEXT_LIST, AT(interfaces), .check = check_interface,
+	 .may_be_empty = true},
+	{"attach", CONFIG_CHOICE, AT(attach), .choices = attach_choices},
+	{"listen", CONFIG_TEXT_LIST, AT(listen), .check = check_listen},
+	{"insecure_loopback", CONFIG_BOOL, AT(insecure_loopback)},
+	{"tls.certificate", CONFIG_PATH, AT(tls.certificate)},
+	{"tls.key", CONFIG_PATH, AT(tls.key)},
+	{"tls.client_ca", CONFIG_PATH, AT(tls.client_ca)},
+	{"registry", CONFIG_PATH, AT(registry)},
+	{"capacity.marks", CONFIG_COUNT, AT(capacity.marks), .max = MARKS_MAX},
+	{"capacity.networks", CONFIG_COUNT, AT(capacity.networks), .max = NETWORKS_MAX},
+	{"log.level", CONFIG_CHOICE, AT(log.level), .choices = level_choices},
+	{"log.format", CONFIG_CHOICE, AT(log.format), .choices = format_choices},
+};
+
+const struct config_key *config_key_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+bool config_key_is_group(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strncmp(keys[i].name, name, length) == 0 && keys[i].name[length] == '.')
+			return true;
+	return false;
+}
+
+/* ---- storing ---- */
+
+static int add_item(const struct config_key *key, struct config_list *list, const char *item,
+		    char error[static CONFIG_ERROR_MAX])
+{
+	const char *why = key->check(item);
+	char **items;
+
+	if (why)
+		return config_refuse(error, "%s", why);
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i], item) == 0)
+			return 0;
+	items = reallocarray(list->items, list->n + 1, sizeof(*items));
+	if (!items)
+		return config_refuse(error, "no memory");
+	list->items = items;
+	items[list->n] = strdup(item);
+	if (!items[list->n])
+		return config_refuse(error, "no memory");
+	list->n++;
+	return 0;
+}
+
+static int set_path(char **member, const char *path, const char *directory,
+		    char error[static CONFIG_ERROR_MAX])
+{
+	char *whole;
+
+	if (!path[0])
+		return config_refuse(error, "must be a path");
+	if (asprintf(&whole, "%s%s", path[0] == '/' ? "" : directory, path) < 0)
+		return config_refuse(error, "no memory");
+	free(*member);
+	*member = whole;
+	return 0;
+}
+
+static int set_bool(bool *member, const char *value, char error[static CONFIG_ERROR_MAX])
+{
+	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+		return config_refuse(error, "must be true or false");
+	*member = value[0] == 't';
+	return 0;
+}
+
+static int set_count(const struct config_key *key, uint32_t *member, const char *value,
+		     char error[static CONFIG_ERROR_MAX])
+{
+	int64_t count = parse_count(value, key->max);
+
+	if (count < 1)
+		return config_refuse(error, "must be a whole number in 1..%u", key->max);
+	*member = (uint32_t)count;
+	return 0;
+}
+
+static int set_choice(const struct config_key *key, unsigned int *member, const char *value,
+		      char error[static CONFIG_ERROR_MAX])
+{
+	int length = 0;
+
+	for (unsigned int i = 0; key->choices[i]; i++)
+		if (strcmp(key->choices[i], value) == 0) {
+			*member = i;
+			return 0;
+		}
+	length += snprintf(error, CONFIG_ERROR_MAX, "must be one of");
+	for (unsigned int i = 0; key->choices[i]; i++)
+		length += snprintf(error + length, CONFIG_ERROR_MAX - (size_t)length, "%s %s",
+				   i ? "," : "", key->choices[i]);
+	return -EINVAL;
+}
+
+int config_key_set(const struct config_key *key, struct config *config, const char *value,
+		   const char *directory, char error[static CONFIG_ERROR_MAX])
+{
+	void *member = (char *)config + key->offset;
+
+	_Static_assert(sizeof(enum config_attach) == sizeof(unsigned int) &&
+			       sizeof(enum log_level) == sizeof(unsigned int) &&
+			       sizeof(enum log_format) == sizeof(unsigned int),
+		       "choices are stored as unsigned int");
+	switch (key->type) {
+	case CONFIG_TEXT_LIST:
+		return add_item(key, member, value, error);
+	case CONFIG_PATH:
+		return set_path(member, value, directory, error);
+	case CONFIG_BOOL:
+		return set_bool(member, value, error);
+	case CONFIG_COUNT:
+		return set_count(key, member, value, error);
+	case CONFIG_CHOICE:
+		return set_choice(key, member, value, error);
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keys of the configuration: one table that file and command line go through. Part
+ * of config.h.
+ */
+#ifndef WAYMARK_CONFIG_KEY_H
+#define WAYMARK_CONFIG_KEY_H
+
+#include "ops/config.h"
+
+enum config_type {
+	CONFIG_TEXT_LIST,
+	CONFIG_PATH, /* a relative one belongs to the file's directory */
+	CONFIG_BOOL,
+	CONFIG_COUNT,
+	CONFIG_CHOICE,
+};
+
+struct config_key {
+	const char *name; /* "capacity.marks" */
+	enum config_type type;
+	uint32_t max; /* COUNT: values are 1..max */
+	size_t offset; /* in struct config */
+	const char *const *choices; /* CHOICE: ends with NULL; the index is the value */
+	/* LIST: why this item is impossible; NULL: it is fine. */
+	const char *(*check)(const char *item);
+	bool may_be_empty; /* LIST */
+};
+
+/* NULL if there is none. */
+const struct config_key *config_key_find(const char *name);
+
+/* Does any key begin with "name."? */
+bool config_key_is_group(const char *name);
+
+/* Stores a value, or adds it to a list. directory is "" or ends with '/'. 0 or -EINVAL. */
+int config_key_set(const struct config_key *key, struct config *config, const char *value,
+		   const char *directory, char error[static CONFIG_ERROR_MAX]);
+
+#endif
