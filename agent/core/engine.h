@@ -30,13 +30,18 @@ enum outcome {
 	OUTCOME_ABSENT,
 };
 
-enum engine_verb { ENGINE_SET, ENGINE_CLEAR };
+enum engine_verb {
+	ENGINE_SET,
+	ENGINE_CLEAR,
+	ENGINE_EXPIRE, /* the engine's own: removes the mark if its deadline has passed */
+};
 
 /* One operation. The caller owns it until engine_submit() and again from done() on. */
 struct engine_op {
 	enum engine_verb verb;
-	/* SET: match, action, cookie. CLEAR: match. Both: owner, for whom the call acts. Out,
-	 * unless ABSENT or refused: the mark as it stands, or as it was removed. */
+	/* SET: match, action, cookie, lifetime and ttl. CLEAR: match. Both: owner, for whom the
+	 * call acts. Out, unless ABSENT or refused: the mark as it stands, or as it was
+	 * removed. */
 	struct mark mark;
 	/* May the operation still be applied? Asked once, at its turn, on the writer's thread.
 	 * NULL: yes. */
@@ -47,6 +52,7 @@ struct engine_op {
 	/* Out. */
 	enum outcome outcome; /* OUTCOME_NONE: refused (fault), or not wanted (fault.code 0) */
 	struct traffic_count counters; /* of `mark` */
+	int64_t deadline; /* of `mark`, on CLOCK_BOOTTIME, ns; 0: none */
 	uint64_t revision; /* of the change, else the newest */
 	struct fault fault;
 	/* The mark that stands in the way, where fault.reason is NOT_OWNER. */
@@ -56,9 +62,28 @@ struct engine_op {
 	struct engine_op *next;
 };
 
-/* The datapath and the store are borrowed until engine_free(), and must be empty. Starts
- * the writer's thread. 0 or negative errno. */
-int engine_new(struct datapath *datapath, struct store *store, struct engine **ret);
+struct engine_options {
+	struct datapath *datapath; /* borrowed until engine_free() */
+	struct store *store; /* likewise */
+	uint8_t boot_id[16]; /* changes with every boot of the host */
+	int64_t audit_interval; /* ns between two audits of the kernel's maps; 0: none */
+	/* An audit has put so many entries right. On the writer's thread; may be NULL. */
+	void (*repaired)(uint64_t repairs, void *user);
+	void *user;
+};
+
+/* What engine_new() found. */
+struct engine_restored {
+	uint64_t marks; /* in the store */
+	uint64_t adopted; /* of those, were in the kernel's maps already */
+	uint64_t stray; /* in the maps, but not in the store: removed */
+};
+
+/* Brings the kernel's maps in line with the store: what both know keeps its slot and its
+ * counters, what only the store knows is programmed, what only the maps know is removed.
+ * Then starts the writer's thread. 0 or negative errno. */
+int engine_new(const struct engine_options *options, struct engine **ret,
+	       struct engine_restored *ret_restored);
 
 /* Completes what is queued, then ends the writer. No thread may submit any more. */
 void engine_free(struct engine *engine);
@@ -68,6 +93,7 @@ void engine_submit(struct engine *engine, struct engine_op *op);
 /* A reader's answer. */
 struct engine_mark {
 	struct mark mark;
+	int64_t deadline; /* on CLOCK_BOOTTIME, ns; 0: none */
 	struct traffic_count counters;
 };
 
@@ -78,8 +104,9 @@ int engine_get(struct engine *engine, const struct match *match, struct engine_m
  * it. 0; -ENOENT; else what the store says. */
 int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret);
 
-/* Current counters of the mark with this match; zero if there is none. */
-struct traffic_count engine_counters(struct engine *engine, const struct match *match);
+/* Current counters and deadline of the mark with this match; zero if there is none. */
+void engine_volatile(struct engine *engine, const struct match *match,
+		     struct traffic_count *ret_counters, int64_t *ret_deadline);
 
 /* Calls `each` for every mark changed after revision `after`, in the order of revisions, until
  * it returns non-zero; returns that, 0 at the end, or negative errno if the store cannot be
@@ -95,6 +122,9 @@ uint64_t engine_revision(struct engine *engine);
 
 /* Random; new only when revisions could repeat. */
 void engine_state_id(struct engine *engine, uint8_t ret[static ENGINE_STATE_ID_SIZE]);
+
+/* Entries that audits have put right since the start. */
+uint64_t engine_repairs(struct engine *engine);
 
 /* Number of marks that this owner has. */
 uint64_t engine_owner_marks(struct engine *engine, const char *owner);
