@@ -25,9 +25,11 @@ struct datapath_options {
 	const char *pin_dir;
 };
 
-/* Loads the programs and creates the maps. Nothing is attached.
+/* Loads the programs and creates the maps, or goes on with those that are pinned: they mark all
+ * the while. Nothing is attached.
  * 0; -EINVAL: capacity is 0 or too large; -EPERM without CAP_BPF and CAP_NET_ADMIN; -ENOMEM;
- * else what the kernel said, and datapath_last_message() has the verifier's words. *ret is
+ * -EPROTO: the pinned maps have another layout or other sizes; -ENODEV: pin_dir is not on a
+ * bpffs; else what the kernel said, and datapath_last_message() has more words. *ret is
  * untouched on failure. */
 int datapath_open(const struct datapath_options *options, struct datapath **ret);
 

@@ -220,7 +220,7 @@ static void networks_have_a_capacity_of_their_own(void **state)
 static void what_the_kernel_refuses_leaves_no_trace(void **state)
 {
 	struct exact_key strange = {.protocol = 255};
-	const uint32_t none = 0;
+	const uint64_t none = 0;
 	uint32_t refused = 0;
 
 	(void)state;
@@ -311,7 +311,10 @@ static void no_rest_makes_a_call_fail(void **state)
 static void impossible_capacities_are_refused(void **state)
 {
 	static const struct datapath_options options[] = {
-		{0, 1}, {1, 0}, {1 << 24, 1}, {UINT32_MAX, UINT32_MAX}};
+		{.networks = 1},
+		{.marks = 1},
+		{.marks = 1 << 24, .networks = 1},
+		{.marks = UINT32_MAX, .networks = UINT32_MAX}};
 	struct datapath *none = NULL;
 
 	(void)state;
