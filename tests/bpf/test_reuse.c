@@ -3,8 +3,9 @@
  * The kernel reuses the element of a removed key at once. A packet that has just found it must
  * not get the mark of the next key that lives there.
  *
- * One thread sends to host A alone; the other removes A, inserts B into the same element, and
- * back. Every packet to A is A's or nobody's: B's counter stays at zero.
+ * One thread sends to host A alone; the other makes elements pass from A to B and back, as
+ * fast as can be: an update takes a free element and frees the old one for the next update.
+ * Every packet to A is A's or nobody's: B's counter stays at zero. Without tags, it does not.
  */
 #include "check.h"
 
@@ -22,6 +23,7 @@
 
 #define SECONDS 5
 #define BURST 100000
+#define UPDATES 1000
 #define A 1
 #define B 2
 
@@ -45,14 +47,18 @@ static void *keep_sending(void *user)
 	return NULL;
 }
 
-/* Below the capacity of 1, the element that the one key leaves is the one that the other
- * gets. */
-static void replace(const struct entry *gone, const struct entry *new)
+static void pass_around(const struct entry entries[2])
 {
-	assert_int_equal(bpf_map_delete_elem(datapath->matches.fd, &gone->key), 0);
-	assert_int_equal(
-		bpf_map_update_elem(datapath->matches.fd, &new->key, &new->value, BPF_NOEXIST),
-		0);
+	struct exact_key keys[UPDATES];
+	uint64_t values[UPDATES];
+	uint32_t count = UPDATES;
+
+	for (size_t i = 0; i < UPDATES; i++) {
+		keys[i] = entries[i % 2].key.exact;
+		values[i] = entries[i % 2].value;
+	}
+	assert_int_equal(bpf_map_update_batch(datapath->matches.fd, keys, values, &count, NULL),
+			 0);
 }
 
 static void the_next_key_in_an_element_gets_none_of_its_packets(void **state)
@@ -71,20 +77,16 @@ static void the_next_key_in_an_element_gets_none_of_its_packets(void **state)
 		slots[i] = marks_add(datapath, &matches[i], (uint32_t)i + 1, 0);
 		entries[i] = entry_make(&matches[i], slots[i]);
 	}
-	assert_int_equal(bpf_map_delete_elem(datapath->matches.fd, &entries[1].key), 0);
 	assert_int_equal(pthread_create(&sender, NULL, keep_sending, &sent), 0);
-	for (end = time(NULL) + SECONDS; time(NULL) < end; rounds++) {
-		replace(&entries[0], &entries[1]);
-		replace(&entries[1], &entries[0]);
-	}
+	for (end = time(NULL) + SECONDS; time(NULL) < end; rounds++)
+		pass_around(entries);
 	atomic_store(&over, true);
 	pthread_join(sender, NULL);
 	print_message("%lu packets, %lu rounds, %lu marked\n", (unsigned long)sent,
 		      (unsigned long)rounds,
 		      (unsigned long)datapath_counters(datapath, slots[0]).packets);
-	assert_true(rounds > 1000);
+	assert_true(rounds > 100);
 	assert_true(datapath_counters(datapath, slots[0]).packets > 0);
-	assert_true(datapath_counters(datapath, slots[0]).packets < sent); /* the race was on */
 	assert_int_equal(datapath_counters(datapath, slots[1]).packets, 0);
 	datapath_close(datapath);
 }
