@@ -32,6 +32,7 @@ static void adopt(struct datapath *datapath, const struct match *match, uint32_t
 	uint64_t lease = shared_load(&datapath->maps.marks[slot]) >> WORD_LEASE_SHIFT;
 
 	adoption->unclaimed[slot] = 1;
+	adoption->left++;
 	filter_adopt(&datapath->filter, match, slot);
 	if (!lease || lease >= datapath->slot_count)
 		return;
@@ -127,21 +128,25 @@ void adoption_end(struct adoption *adoption, uint32_t slot, struct leases *lease
 	lease = adoption->lease_of[slot];
 	if (lease && !--adoption->lease_users[lease])
 		leases_put(leases, lease, now);
+	if (!--adoption->left)
+		adoption_done(adoption);
 }
 
 static int each_in_table(struct datapath *datapath, const struct table *table,
 			 int (*each)(const struct match *match, uint32_t slot, void *user),
 			 void *user)
 {
-	const uint8_t *unclaimed = datapath->adoption.unclaimed;
+	const struct adoption *adoption = &datapath->adoption;
 	struct entry entry;
 	struct match match;
 	uint32_t slot;
 	int result = table_next(table, NULL, &entry);
 
 	for (; !result; result = table_next(table, &entry.key, &entry)) {
+		if (!adoption->unclaimed)
+			return 0; /* claimed on the way, every one */
 		if (!entry_read(&entry, &match, &slot) || slot >= datapath->slot_count ||
-		    !unclaimed[slot])
+		    !adoption->unclaimed[slot])
 			continue;
 		result = each(&match, slot, user);
 		if (result)
@@ -154,11 +159,7 @@ int datapath_each_pinned(struct datapath *datapath,
 			 int (*each)(const struct match *match, uint32_t slot, void *user),
 			 void *user)
 {
-	int result = 0;
-
-	if (!datapath->adoption.unclaimed)
-		return 0;
-	result = each_in_table(datapath, &datapath->matches, each, user);
+	int result = each_in_table(datapath, &datapath->matches, each, user);
 	if (!result)
 		result = each_in_table(datapath, &datapath->networks, each, user);
 	return result;

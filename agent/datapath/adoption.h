@@ -12,7 +12,8 @@ struct datapath;
 struct leases;
 
 struct adoption {
-	uint8_t *unclaimed; /* [slot]; NULL: the maps were new */
+	uint32_t left; /* so many are neither claimed nor removed */
+	uint8_t *unclaimed; /* [slot]; NULL: none is left */
 	uint32_t *lease_of; /* [slot], of an unclaimed one */
 	uint32_t *lease_users; /* [lease], unclaimed slots that refer to it */
 };

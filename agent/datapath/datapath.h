@@ -94,7 +94,9 @@ int datapath_program(const struct datapath *datapath, int has_ethernet_header);
 
 /* Calls `each` for every entry that datapath_open() found pinned, until it returns non-zero;
  * returns that. Before the first datapath_apply(). Every entry must then be either claimed
- * (its slot, counters and filter bits are ours again) or removed with DATAPATH_REMOVE. */
+ * (its slot, counters and filter bits are ours again) or removed with DATAPATH_REMOVE; until
+ * then it goes on marking, and nobody gets its slot or its lease. `each` may claim, and must
+ * not remove. */
 int datapath_each_pinned(struct datapath *datapath,
 			 int (*each)(const struct match *match, uint32_t slot, void *user),
 			 void *user);
@@ -150,7 +152,7 @@ struct datapath_expected {
 };
 
 /* Checks that these marks are in the maps as expected and puts right what is not. Returns the
- * number of repairs, or negative errno. */
+ * number of repairs, or negative errno; -EINVAL: a slot is not that of its match. */
 int datapath_audit(struct datapath *datapath, const struct datapath_expected expected[],
 		   size_t n);
 

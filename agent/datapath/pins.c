@@ -96,7 +96,7 @@ static int folders_make(const char *dir)
 /* Backwards: control goes first. */
 static int pins_remove(const struct pins *pins)
 {
-	for (int i = PINS; i-- > 0;) {
+	for (int i = PINS - 1; i >= 0; i--) {
 		struct path path = path_of(pins, pins->maps[i]);
 
 		if (unlink(path.text) && errno != ENOENT)
@@ -171,7 +171,7 @@ int pins_reuse(const struct marker *programs, const char *dir, bool *ret)
 		*ret = false;
 		return pins_remove(&pins);
 	}
-	for (int i = PINS; !error && i-- > 0;)
+	for (int i = PINS - 1; !error && i >= 0; i--)
 		error = map_reuse(&pins, pins.maps[i]);
 	if (!error)
 		*ret = true;

@@ -2,8 +2,10 @@
 #include "marks.h"
 
 #include <arpa/inet.h>
+#include <ftw.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -93,4 +95,17 @@ const char *marks_bpffs(void)
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(mount("bpf", dir, "bpf", 0, NULL), 0);
 	return dir;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	(void)status;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+int marks_unpin(const char *pin_dir)
+{
+	return nftw(pin_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -27,4 +27,7 @@ uint32_t marks_add(struct datapath *datapath, const struct match *match, uint32_
 /* A bpffs of its own, in a mount namespace of its own; returns where. */
 const char *marks_bpffs(void);
 
+/* Removes what an agent has pinned here, and the folder. 0 or -1. */
+int marks_unpin(const char *pin_dir);
+
 #endif

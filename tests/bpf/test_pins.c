@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "datapath/state.h"
@@ -16,12 +15,6 @@
 
 #define KINDS 4
 #define KEPT 40 /* packets so far when the first agent goes */
-
-static const char *const names[] = {
-	"control",	    "writers",	    "interfaces", "known_pairs", "sent_traffic",
-	"observed_traffic", "mark_traffic", "filter",	  "leases",	 "marks",
-	"networks",	    "matches",
-};
 
 static char pin_dir[256];
 static struct datapath_options options = {.marks = 900, .networks = 20, .pin_dir = pin_dir};
@@ -77,10 +70,7 @@ static int clean(void **state)
 	datapath_close(datapath);
 	datapath = NULL;
 	close(program);
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		unlink(path_of(names[i]));
-	rmdir(path_of(""));
-	return rmdir(pin_dir);
+	return marks_unpin(pin_dir);
 }
 
 static void expect_marked(void)
@@ -270,66 +260,6 @@ static void no_packet_goes_unmarked_meanwhile(void **state)
 	assert_int_equal(wrong, 0);
 }
 
-static void expect_refused(int error, const char *message)
-{
-	assert_int_equal(datapath_open(&options, &datapath), error);
-	assert_null(datapath);
-	assert_non_null(strstr(datapath_last_message(), message));
-}
-
-static void other_sizes_are_refused(void **state)
-{
-	(void)state;
-	options.marks = 901;
-	expect_refused(-EPROTO, "entries");
-	options.marks = 900;
-	options.networks = 21;
-	expect_refused(-EPROTO, "entries");
-	options.networks = 20;
-	expect_marked();
-}
-
-static void another_layout_is_refused(void **state)
-{
-	const uint32_t index = CONTROL_VERSION;
-	const uint64_t version = ABI_VERSION + 1;
-	int fd = bpf_obj_get(path_of("control"));
-
-	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(bpf_map_update_elem(fd, &index, &version, BPF_ANY), 0);
-	close(fd);
-	expect_refused(-EPROTO, "layout");
-	expect_marked();
-}
-
-static void a_missing_map_is_named(void **state)
-{
-	(void)state;
-	unlink(path_of("leases"));
-	expect_refused(-EPROTO, "maps/leases is missing");
-}
-
-/* As after a kill between two pins. */
-static void half_a_set_is_made_anew(void **state)
-{
-	(void)state;
-	for (size_t half = 1; half <= sizeof(names) / sizeof(*names); half++) {
-		for (size_t i = 0; i < half; i++)
-			assert_int_equal(unlink(path_of(names[i])), 0);
-		open_again();
-		assert_int_equal(found(), 0);
-		assert_int_equal(datapath_fill(datapath).marks, 0);
-		marks_add(datapath, &matches[0], 5, 0);
-		assert_int_equal(marks_label(datapath_program(datapath, true), 0), 5);
-		datapath_close(datapath);
-		open_again();
-		assert_int_equal(datapath_fill(datapath).marks, 1);
-		datapath_close(datapath);
-		datapath = NULL;
-	}
-}
-
 static void put_raw(const char *map, const void *key, uint64_t value)
 {
 	int fd = bpf_obj_get(path_of(map));
@@ -364,32 +294,6 @@ static void what_no_agent_made_is_removed(void **state)
 	expect_marked();
 }
 
-static void a_folder_elsewhere_is_refused(void **state)
-{
-	static const struct datapath_options elsewhere[] = {
-		{.marks = 9, .networks = 9, .pin_dir = "/tmp/pins"},
-		{.marks = 9, .networks = 9, .pin_dir = "/tmp/none/pins"},
-	};
-
-	(void)state;
-	assert_int_equal(datapath_open(&elsewhere[0], &datapath), -ENODEV);
-	assert_non_null(
-		strstr(datapath_last_message(), "/tmp/pins is not on a BPF file system"));
-	assert_int_equal(datapath_open(&elsewhere[1], &datapath), -ENOENT);
-	assert_non_null(strstr(datapath_last_message(), "/tmp/none/pins"));
-}
-
-static void folders_are_for_the_owner_alone(void **state)
-{
-	struct stat status;
-
-	(void)state;
-	assert_int_equal(stat(pin_dir, &status), 0);
-	assert_int_equal(status.st_mode & 07777, 0700);
-	assert_int_equal(stat(path_of(""), &status), 0);
-	assert_int_equal(status.st_mode & 07777, 0700);
-}
-
 static int mount_bpffs(void **state)
 {
 	(void)state;
@@ -410,13 +314,7 @@ int main(void)
 		TEST(false_claims_are_refused),
 		TEST(the_filter_goes_on),
 		TEST(no_packet_goes_unmarked_meanwhile),
-		TEST(other_sizes_are_refused),
-		TEST(another_layout_is_refused),
-		TEST(a_missing_map_is_named),
-		TEST(half_a_set_is_made_anew),
 		TEST(what_no_agent_made_is_removed),
-		TEST(a_folder_elsewhere_is_refused),
-		TEST(folders_are_for_the_owner_alone),
 	};
 
 	return cmocka_run_group_tests(tests, mount_bpffs, NULL);
