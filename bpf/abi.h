@@ -11,11 +11,25 @@
 
 #include <linux/types.h>
 
-/* Raised with every change of a map's layout; pinned maps of another one are migrated. */
-#define ABI_VERSION 1
+/* Raised with every change of a map's layout; kept with the maps in control[CONTROL_VERSION],
+ * so that whoever finds them pinned knows what they are. */
+#define ABI_VERSION 2
 
-/* ---- matches: hash, exact_key -> __u32 slot; networks: LPM trie, prefix_key -> __u32: slot
- * and the prefix's own length ---- */
+/* ---- matches: hash, exact_key -> entry; networks: LPM trie, prefix_key -> entry ----
+ *
+ *   63          32 31             24 23         0
+ *  |  tag         |  prefix length  |   slot     |
+ *
+ * The kernel reuses the elements of a hash at once: what a lookup has found may have become
+ * the entry of another key when it is read. The tag proves whose it is, and that it is in one
+ * piece. A trie frees its nodes after an RCU grace period, so there the tag is 0. But a trie
+ * does not tell which prefix it found; its length leads from an expired one to the next
+ * shorter. In the hash the length is 0. */
+
+#define ENTRY_TAG_SHIFT 32
+#define ENTRY_LENGTH_SHIFT 24
+#define ENTRY_LENGTH_MASK 0xFFu
+#define ENTRY_SLOT_MASK 0xFFFFFFu
 
 /* FLOW fills all of it, ENDPOINT leaves source and source_port zero, HOST everything but
  * destination. Padding is zero: it is hashed. */
@@ -26,17 +40,24 @@ struct exact_key {
 	__be16 destination_port;
 	__u8 protocol; /* IANA number */
 	__u8 padding[3];
-};
+} __attribute__((aligned(8))); /* loaded as five words */
 
 struct prefix_key {
 	__u32 length; /* 0..128 bits, host byte order */
 	__u8 destination[16];
 };
 
-/* A trie does not tell which prefix it found; its length leads from an expired prefix to the
- * next shorter one. Slots of prefixes are therefore below 2^24. */
-#define PREFIX_LENGTH_SHIFT 24
-#define PREFIX_SLOT_MASK 0xFFFFFFu
+/* Two keys share a tag once in 2^32. Odd factors keep every bit of every word. */
+static inline __u64 entry_tagged(const struct exact_key *key, __u32 slot)
+{
+	__u64 word[5], hash;
+
+	__builtin_memcpy(word, key, sizeof(word));
+	hash = word[0] * 0x9E3779B97F4A7C15ull + word[1] * 0xD6E8FEB86659FD93ull +
+	       word[2] * 0xBF58476D1CE4E5B9ull + word[3] * 0x94D049BB133111EBull +
+	       word[4] * 0xC2B2AE3D27D4EB4Full + slot * 0xFF51AFD7ED558CCDull;
+	return hash >> 32 << ENTRY_TAG_SHIFT | slot;
+}
 
 /* ---- marks: array of words, [slot]; what to write ----
  *
@@ -88,6 +109,7 @@ enum control_word {
 	CONTROL_KINDS, /* FILTER_* of the kinds that have any mark at all */
 	CONTROL_SHORTEST_PREFIX, /* 0..128, of the networks in use; meaningless without any */
 	CONTROL_OBSERVE, /* 1: the ingress observer counts */
+	CONTROL_VERSION, /* ABI_VERSION of whoever made the maps */
 	CONTROL_WORDS
 };
 

@@ -104,9 +104,15 @@ static __always_inline bool take_mark(__u32 slot, __u32 stripe, struct hit *hit)
 static __always_inline bool find_exact(const struct exact_key *key, __u32 stripe,
 				       struct hit *hit)
 {
-	const __u32 *slot = bpf_map_lookup_elem(&matches, key);
+	const __u64 *found = bpf_map_lookup_elem(&matches, key);
+	__u64 entry;
 
-	return slot && take_mark(*slot, stripe, hit);
+	if (!found)
+		return false;
+	entry = load_once(found);
+	if (entry != entry_tagged(key, entry & ENTRY_SLOT_MASK))
+		return false; /* another key's by now: this one has just been removed */
+	return take_mark(entry & ENTRY_SLOT_MASK, stripe, hit);
 }
 
 /* An expired prefix must not hide a shorter one, so the search goes on below its length. */
@@ -118,13 +124,15 @@ static __always_inline bool find_network_mark(const struct packet *packet, struc
 
 	__builtin_memcpy(key.destination, packet->key.destination, sizeof(key.destination));
 	for (i = 0; i <= ADDRESS_BITS; i++) {
-		const __u32 *value = bpf_map_lookup_elem(&networks, &key);
+		const __u64 *found = bpf_map_lookup_elem(&networks, &key);
+		__u64 entry;
 
-		if (!value)
+		if (!found)
 			return false;
-		if (take_mark(*value & PREFIX_SLOT_MASK, stripe, hit))
+		entry = load_once(found);
+		if (take_mark(entry & ENTRY_SLOT_MASK, stripe, hit))
 			return true;
-		key.length = *value >> PREFIX_LENGTH_SHIFT;
+		key.length = entry >> ENTRY_LENGTH_SHIFT & ENTRY_LENGTH_MASK;
 		if (!key.length || key.length > ADDRESS_BITS)
 			return false;
 		key.length--;

@@ -22,7 +22,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct exact_key);
-	__type(value, __u32);
+	__type(value, __u64);
 } matches SEC(".maps");
 
 struct {
@@ -30,7 +30,7 @@ struct {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct prefix_key);
-	__type(value, __u32);
+	__type(value, __u64);
 } networks SEC(".maps");
 
 struct {

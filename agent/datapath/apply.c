@@ -1,62 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "datapath/shared.h"
 #include "datapath/state.h"
 #include "datapath/word.h"
-
-static uint64_t clock_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* Returns once every packet that was inside a program is through. The barrier waits for an
- * RCU grace period, which is just that; kernels with nohz_full refuse it. */
-static void packets_wait(void)
-{
-	struct timespec grace = {.tv_sec = SHARED_GRACE_NS / 1000000000};
-
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		while (clock_nanosleep(CLOCK_MONOTONIC, 0, &grace, &grace))
-			;
-}
-
-/* There are more slots than marks can be, so one is free or at rest. */
-static uint32_t slot_take(struct datapath *datapath, uint64_t now)
-{
-	uint32_t slot = slots_take(&datapath->slots, now);
-
-	if (slot)
-		return slot;
-	packets_wait();
-	slots_wake(&datapath->slots);
-	return slots_take(&datapath->slots, now);
-}
-
-static struct table *table_of(struct datapath *datapath, const struct datapath_change *change)
-{
-	return change->match->kind == MARK_NETWORK ? &datapath->networks : &datapath->matches;
-}
 
 /* Everything that the program looks at after the lookup is in place before the key is. */
 static void insert_prepare(struct datapath *datapath, struct datapath_change *change,
 			   uint64_t now)
 {
-	struct table *table = table_of(datapath, change);
+	struct table *table = table_of(datapath, change->match);
 	uint32_t slot;
 
 	change->error = table_reserve(table);
 	if (change->error)
 		return;
-	slot = slot_take(datapath, now);
+	slot = slots_take_waiting(&datapath->slots, now);
 	counters_start(datapath, slot, change->counters);
-	shared_store(&datapath->maps.marks[slot], word_encode(&change->action));
+	shared_store(&datapath->maps.marks[slot], word_encode(&change->action, change->lease));
 	filter_add(&datapath->filter, change->match, slot, now);
 	table_batch_add(&datapath->batch, table, change->match, slot);
 }
@@ -72,7 +31,7 @@ static void insert_undo(struct datapath *datapath, struct table *table, uint32_t
 static void insert_run(struct datapath *datapath, struct datapath_change run[], size_t n,
 		       uint64_t now)
 {
-	struct table *table = table_of(datapath, run);
+	struct table *table = table_of(datapath, run->match);
 	struct table_batch *batch = &datapath->batch;
 
 	for (size_t i = 0; i < n; i++)
@@ -94,17 +53,18 @@ static void insert_run(struct datapath *datapath, struct datapath_change run[], 
 static void remove_finish(struct datapath *datapath, struct datapath_change *change,
 			  uint64_t now)
 {
+	adoption_end(&datapath->adoption, change->slot, &datapath->leases, now);
 	shared_store(&datapath->maps.marks[change->slot], 0);
 	change->counters = datapath_counters(datapath, change->slot);
 	filter_remove(&datapath->filter, change->slot);
 	slots_put(&datapath->slots, change->slot, now);
-	table_release(table_of(datapath, change));
+	table_release(table_of(datapath, change->match));
 }
 
 static void remove_run(struct datapath *datapath, struct datapath_change run[], size_t n,
 		       uint64_t now)
 {
-	struct table *table = table_of(datapath, run);
+	struct table *table = table_of(datapath, run->match);
 
 	for (size_t i = 0; i < n; i++)
 		table_batch_add(&datapath->batch, table, run[i].match, run[i].slot);
@@ -119,7 +79,8 @@ static void remove_run(struct datapath *datapath, struct datapath_change run[], 
 static void rewrite_run(struct datapath *datapath, struct datapath_change run[], size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		shared_store(&datapath->maps.marks[run[i].slot], word_encode(&run[i].action));
+		shared_store(&datapath->maps.marks[run[i].slot],
+			     word_encode(&run[i].action, run[i].lease));
 		run[i].error = 0;
 	}
 }
@@ -131,7 +92,8 @@ static size_t run_length(struct datapath *datapath, const struct datapath_change
 	size_t length = 1;
 
 	while (length < n && length < TABLE_BATCH && changes[length].verb == changes[0].verb &&
-	       table_of(datapath, &changes[length]) == table_of(datapath, &changes[0]))
+	       table_of(datapath, changes[length].match) ==
+		       table_of(datapath, changes[0].match))
 		length++;
 	return length;
 }
@@ -155,7 +117,7 @@ static void apply_run(struct datapath *datapath, struct datapath_change run[], s
 
 int datapath_apply(struct datapath *datapath, struct datapath_change changes[], size_t n)
 {
-	uint64_t now = clock_now();
+	uint64_t now = shared_now();
 
 	for (size_t done = 0, length; done < n; done += length) {
 		length = run_length(datapath, &changes[done], n - done);

@@ -29,16 +29,18 @@ void counters_start(struct datapath *datapath, uint32_t slot, struct traffic_cou
 	}
 }
 
+void counters_add(struct traffic_count *sum, const struct traffic *traffic)
+{
+	sum->packets += load(&traffic->packets);
+	sum->bytes += load(&traffic->bytes);
+}
+
 struct traffic_count datapath_counters(const struct datapath *datapath, uint32_t slot)
 {
 	struct traffic_count sum = {0};
 
-	for (uint32_t i = 0; i < COUNTER_STRIPES; i++) {
-		const struct traffic *traffic = stripe_of(datapath, slot, i);
-
-		sum.packets += load(&traffic->packets);
-		sum.bytes += load(&traffic->bytes);
-	}
+	for (uint32_t i = 0; i < COUNTER_STRIPES; i++)
+		counters_add(&sum, stripe_of(datapath, slot, i));
 	return sum;
 }
 

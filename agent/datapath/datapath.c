@@ -8,6 +8,7 @@
 #include <marker.skel.h>
 
 #include "datapath/message.h"
+#include "datapath/pins.h"
 #include "datapath/shared.h"
 #include "datapath/state.h"
 
@@ -15,7 +16,7 @@
  * slot before the writer has to wait for one. Twice the updates of one call. */
 #define SLOTS_SPARE 20000
 
-#define SLOTS_MAX (PREFIX_SLOT_MASK + 1)
+#define SLOTS_MAX (ENTRY_SLOT_MASK + 1)
 
 static int slot_count(const struct datapath_options *options, uint32_t *ret)
 {
@@ -41,57 +42,91 @@ static void programs_size(struct marker *programs, const struct datapath_options
 	programs->rodata->filter_bucket_mask = buckets - 1;
 }
 
-/* libbpf raises RLIMIT_MEMLOCK where the kernel still charges maps to it (before 5.11). */
-static int programs_load(struct datapath *datapath, const struct datapath_options *options,
-			 uint32_t buckets)
+int writer_plug(const struct marker *programs)
 {
 	const uint32_t first = 0;
-	int writer, error;
+	int writer = bpf_program__fd(programs->progs.write_mark);
+
+	return bpf_map_update_elem(bpf_map__fd(programs->maps.writers), &first, &writer,
+				   BPF_ANY);
+}
+
+/* Pins only what is complete: packets may go by it at once. */
+static int maps_share(struct datapath *datapath, const char *pin_dir, bool adopted)
+{
+	int error = writer_plug(datapath->programs);
+
+	if (error || adopted)
+		return error;
+	shared_store(&datapath->maps.control[CONTROL_VERSION], ABI_VERSION);
+	return pin_dir ? pins_make(datapath->programs, pin_dir) : 0;
+}
+
+/* libbpf raises RLIMIT_MEMLOCK where the kernel still charges maps to it (before 5.11). */
+static int programs_load(struct datapath *datapath, const struct datapath_options *options,
+			 uint32_t buckets, bool *adopted)
+{
+	int error = 0;
 
 	datapath->programs = marker__open();
 	if (!datapath->programs)
 		return -errno;
 	programs_size(datapath->programs, options, datapath->slot_count, buckets);
-	error = marker__load(datapath->programs);
-	if (error)
-		return error;
-	writer = bpf_program__fd(datapath->programs->progs.write_mark);
-	return bpf_map_update_elem(bpf_map__fd(datapath->programs->maps.writers), &first,
-				   &writer, BPF_ANY);
+	if (options->pin_dir)
+		error = pins_reuse(datapath->programs, options->pin_dir, adopted);
+	return error ? error : marker__load(datapath->programs);
 }
 
-static struct table table_make(const struct bpf_map *map, bool batches)
+static struct table table_make(const struct bpf_map *map, enum entry_kind kind, bool batches)
 {
 	return (struct table){
 		.fd = bpf_map__fd(map),
+		.kind = kind,
 		.key_size = bpf_map__key_size(map),
 		.capacity = bpf_map__max_entries(map),
 		.batches = batches,
 	};
 }
 
-static int state_init(struct datapath *datapath, uint32_t buckets)
+static int rooms_init(struct datapath *datapath, uint32_t buckets)
 {
-	int error = maps_init(&datapath->maps, datapath->programs);
+	const struct marker *programs = datapath->programs;
+	int error = maps_init(&datapath->maps, programs);
 
-	if (error)
-		return error;
-	shared_store(&datapath->maps.leases[0], LEASE_NEVER);
-	datapath->matches = table_make(datapath->programs->maps.matches, true);
+	datapath->matches = table_make(programs->maps.matches, ENTRY_EXACT, true);
 	/* A trie costs more than the system call, and old kernels have no batches for it. */
-	datapath->networks = table_make(datapath->programs->maps.networks, false);
-	error = slots_init(&datapath->slots, datapath->slot_count);
-	if (error)
-		return error;
-	return filter_init(&datapath->filter, datapath->maps.filter, buckets,
-			   datapath->maps.control, datapath->slot_count,
-			   datapath->networks.capacity);
+	datapath->networks = table_make(programs->maps.networks, ENTRY_NETWORK, false);
+	if (!error)
+		error = clock_init(&datapath->clock, programs);
+	if (!error)
+		error = slots_init(&datapath->slots, datapath->slot_count);
+	if (!error)
+		error = leases_init(&datapath->leases, datapath->maps.leases,
+				    datapath->slot_count);
+	if (!error)
+		error = filter_init(&datapath->filter, datapath->maps.filter, buckets,
+				    datapath->maps.control, datapath->slot_count,
+				    datapath->networks.capacity);
+	return error;
+}
+
+static int state_init(struct datapath *datapath, const struct datapath_options *options)
+{
+	uint32_t buckets = filter_buckets(options->marks + options->networks);
+	bool adopted = false;
+	int error = programs_load(datapath, options, buckets, &adopted);
+
+	if (!error)
+		error = rooms_init(datapath, buckets);
+	if (!error && adopted)
+		error = adoption_init(datapath);
+	return error ? error : maps_share(datapath, options->pin_dir, adopted);
 }
 
 int datapath_open(const struct datapath_options *options, struct datapath **ret)
 {
 	struct datapath *datapath;
-	uint32_t slots, buckets;
+	uint32_t slots;
 	int error = slot_count(options, &slots);
 
 	if (error)
@@ -101,10 +136,7 @@ int datapath_open(const struct datapath_options *options, struct datapath **ret)
 	if (!datapath)
 		return -ENOMEM;
 	datapath->slot_count = slots;
-	buckets = filter_buckets(options->marks + options->networks);
-	error = programs_load(datapath, options, buckets);
-	if (!error)
-		error = state_init(datapath, buckets);
+	error = state_init(datapath, options);
 	if (error) {
 		datapath_close(datapath);
 		return error;
@@ -117,7 +149,9 @@ void datapath_close(struct datapath *datapath)
 {
 	if (!datapath)
 		return;
+	adoption_done(&datapath->adoption);
 	filter_done(&datapath->filter);
+	leases_done(&datapath->leases);
 	slots_done(&datapath->slots);
 	if (datapath->programs)
 		maps_done(&datapath->maps, datapath->programs);

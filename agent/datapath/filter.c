@@ -70,20 +70,18 @@ static uint32_t network_hash(const struct filter_network *network, uint32_t leng
 	return address_hash(masked);
 }
 
-static void bit_set(const struct filter *filter, uint64_t *words, uint32_t hash, uint32_t kind)
+/* Returns whether it was clear. */
+static bool bit_set(const struct filter *filter, uint64_t *words, uint32_t hash, uint32_t kind)
 {
 	uint32_t bucket = hash & filter->bucket_mask;
 	uint64_t *word = &words[bucket / FILTER_BUCKETS_PER_WORD];
 	uint64_t bit = (uint64_t)kind << bucket % FILTER_BUCKETS_PER_WORD * FILTER_BITS;
 	uint64_t old = shared_load(word);
 
-	if (!(old & bit))
-		shared_store(word, old | bit);
-}
-
-static uint32_t shortest_shared(const struct filter *filter)
-{
-	return (uint32_t)shared_load(&filter->control[CONTROL_SHORTEST_PREFIX]);
+	if (old & bit)
+		return false;
+	shared_store(word, old | bit);
+	return true;
 }
 
 static void networks_set(const struct filter *filter, uint64_t *words, uint32_t length)
@@ -99,12 +97,14 @@ static void shortest_change(struct filter *filter, uint32_t length, uint64_t now
 {
 	networks_set(filter, filter->words, length);
 	shared_store(&filter->control[CONTROL_SHORTEST_PREFIX], length);
+	filter->shortest = length;
 	filter->prefix_time = now;
 	filter->stale += filter->network_count;
 }
 
-static void network_add(struct filter *filter, const struct match *match, uint32_t slot,
-			uint64_t now)
+/* Returns the new entry, of which no packet knows yet. */
+static const struct filter_network *network_record(struct filter *filter,
+						   const struct match *match, uint32_t slot)
 {
 	struct filter_network *network = &filter->networks[filter->network_count];
 
@@ -112,10 +112,18 @@ static void network_add(struct filter *filter, const struct match *match, uint32
 	memcpy(network->destination, match->destination, sizeof(network->destination));
 	filter->places[slot] = filter->network_count++;
 	filter->by_length[network->length]++;
-	if (filter->network_count == 1 || network->length < shortest_shared(filter))
+	return network;
+}
+
+static void network_add(struct filter *filter, const struct match *match, uint32_t slot,
+			uint64_t now)
+{
+	const struct filter_network *network = network_record(filter, match, slot);
+
+	if (filter->network_count == 1 || network->length < filter->shortest)
 		shortest_change(filter, network->length, now);
 	else
-		bit_set(filter, filter->words, network_hash(network, shortest_shared(filter)),
+		bit_set(filter, filter->words, network_hash(network, filter->shortest),
 			FILTER_NETWORK);
 }
 
@@ -130,18 +138,28 @@ static void network_remove(struct filter *filter, uint32_t slot)
 	filter->places[last->slot] = place;
 }
 
-static void kinds_share(const struct filter *filter)
+static uint64_t kinds_in_use(const struct filter *filter)
 {
 	uint64_t kinds = 0;
 
 	for (unsigned i = 0; i < FILTER_BITS; i++)
 		kinds |= (uint64_t)(filter->by_kind[i] > 0) << i;
-	shared_store(&filter->control[CONTROL_KINDS], kinds);
+	return kinds;
+}
+
+static void kinds_share(const struct filter *filter)
+{
+	shared_store(&filter->control[CONTROL_KINDS], kinds_in_use(filter));
+}
+
+static uint32_t kind_bit(const struct match *match)
+{
+	return 1u << (match->kind - MARK_FLOW);
 }
 
 void filter_add(struct filter *filter, const struct match *match, uint32_t slot, uint64_t now)
 {
-	uint32_t kind = 1u << (match->kind - MARK_FLOW);
+	uint32_t kind = kind_bit(match);
 
 	filter->kinds[slot] = (uint8_t)kind;
 	if (kind == FILTER_NETWORK) {
@@ -183,7 +201,7 @@ static void rebuild(struct filter *filter, uint64_t now)
 
 	if (!words)
 		return; /* stale bits are no harm; another time */
-	networks_set(filter, words, shortest_shared(filter));
+	networks_set(filter, words, filter->shortest);
 	for (uint32_t slot = 0; slot < filter->slots; slot++)
 		if (filter->kinds[slot] && filter->kinds[slot] != FILTER_NETWORK)
 			bit_set(filter, words, filter->places[slot], filter->kinds[slot]);
@@ -207,8 +225,76 @@ void filter_tidy(struct filter *filter, uint64_t now)
 {
 	uint32_t length = shortest_live(filter);
 
-	if (filter->network_count && length > shortest_shared(filter))
+	if (filter->network_count && length > filter->shortest)
 		shortest_change(filter, length, now);
 	if (rebuild_is_due(filter, now))
 		rebuild(filter, now);
+}
+
+void filter_adopt(struct filter *filter, const struct match *match, uint32_t slot)
+{
+	filter->kinds[slot] = (uint8_t)kind_bit(match);
+	if (match->kind == MARK_NETWORK)
+		network_record(filter, match, slot);
+	else
+		filter->places[slot] = address_hash(match->destination);
+	filter->by_kind[match->kind - MARK_FLOW]++;
+}
+
+/* The shortest prefix that packets go by stays if the bits for it can do. Which bits are set
+ * in vain nobody knows: a rebuild is due. */
+void filter_resume(struct filter *filter, uint64_t now)
+{
+	uint64_t shortest = shared_load(&filter->control[CONTROL_SHORTEST_PREFIX]);
+
+	filter->shortest = shortest_live(filter);
+	if (shortest < filter->shortest)
+		filter->shortest = (uint32_t)shortest;
+	for (uint32_t slot = 0; slot < filter->slots; slot++)
+		if (filter->kinds[slot])
+			filter_repair(filter, slot);
+	filter_repair_control(filter);
+	filter->prefix_time = now;
+	filter->stale = filter->slots;
+}
+
+bool filter_has(const struct filter *filter, const struct match *match, uint32_t slot)
+{
+	const struct filter_network *network;
+
+	if (!slot || slot >= filter->slots || filter->kinds[slot] != kind_bit(match))
+		return false;
+	if (match->kind != MARK_NETWORK)
+		return filter->places[slot] == address_hash(match->destination);
+	network = &filter->networks[filter->places[slot]];
+	return network->length == match->prefix_length &&
+	       !memcmp(network->destination, match->destination, sizeof(match->destination));
+}
+
+unsigned filter_repair(const struct filter *filter, uint32_t slot)
+{
+	uint32_t hash = filter->places[slot];
+
+	if (filter->kinds[slot] == FILTER_NETWORK)
+		hash = network_hash(&filter->networks[filter->places[slot]], filter->shortest);
+	return bit_set(filter, filter->words, hash, filter->kinds[slot]);
+}
+
+static unsigned control_repair(const struct filter *filter, enum control_word index,
+			       uint64_t value)
+{
+	if (shared_load(&filter->control[index]) == value)
+		return 0;
+	shared_store(&filter->control[index], value);
+	return 1;
+}
+
+/* The length goes first: it is asked only where there are networks. */
+unsigned filter_repair_control(const struct filter *filter)
+{
+	unsigned repairs = 0;
+
+	if (filter->network_count)
+		repairs = control_repair(filter, CONTROL_SHORTEST_PREFIX, filter->shortest);
+	return repairs + control_repair(filter, CONTROL_KINDS, kinds_in_use(filter));
 }

@@ -13,8 +13,8 @@ struct marker; /* the skeleton */
 
 /* All NULL at first. */
 struct maps {
-	uint64_t *marks, *leases, *filter, *control;
-	struct traffic *mark_traffic;
+	uint64_t *marks, *leases, *filter, *control, *known_pairs;
+	struct traffic *mark_traffic, *sent_traffic, *observed_traffic;
 	struct interface_traffic *interfaces;
 };
 

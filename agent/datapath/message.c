@@ -28,21 +28,33 @@ static void keep(const char *text, size_t length)
 	kept[had + length] = '\0';
 }
 
-__attribute__((format(printf, 2, 0))) static int
-on_message(enum libbpf_print_level level, const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static int keep_printf(const char *format,
+							     va_list arguments)
 {
 	cleanup(free_bytes) char *text = NULL;
-	int length;
+	int length = vasprintf(&text, format, arguments);
 
-	if (level != LIBBPF_WARN)
-		return 0;
-	length = vasprintf(&text, format, arguments);
 	if (length < 0) {
 		text = NULL;
 		return 0;
 	}
 	keep(text, (size_t)length);
 	return length;
+}
+
+__attribute__((format(printf, 2, 0))) static int
+on_message(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	return level == LIBBPF_WARN ? keep_printf(format, arguments) : 0;
+}
+
+void message_say(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	keep_printf(format, arguments);
+	va_end(arguments);
 }
 
 void message_listen(void)

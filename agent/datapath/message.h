@@ -8,6 +8,9 @@
 /* From now on warnings of libbpf are kept, by thread, and everything else is dropped. */
 void message_listen(void);
 
+/* Adds a line of our own. */
+__attribute__((format(printf, 1, 2))) void message_say(const char *format, ...);
+
 /* Forgets what this thread has kept. */
 void message_clear(void);
 

@@ -7,6 +7,7 @@
 #define WAYMARK_SHARED_H
 
 #include <stdint.h>
+#include <time.h>
 
 /* Longer than any packet stays inside the program: after this time nobody still holds what
  * was read before. */
@@ -20,6 +21,15 @@ static inline void shared_store(uint64_t *word, uint64_t value)
 static inline uint64_t shared_load(const uint64_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* ns since some time; the clock of SHARED_GRACE_NS. */
+static inline uint64_t shared_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 #endif

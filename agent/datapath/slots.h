@@ -32,6 +32,14 @@ void slots_done(struct slots *slots);
 /* A slot, or 0: all are in use or at rest. */
 uint32_t slots_take(struct slots *slots, uint64_t now);
 
+/* The same, but where all are in use or at rest it waits until packets under way are through
+ * and ends the rests. 0: all are in use. */
+uint32_t slots_take_waiting(struct slots *slots, uint64_t now);
+
+/* For arrays that were in use before: the slots with in_use[] are handed out already, all
+ * others go to rest. Before the first slots_take(). */
+void slots_adopt(struct slots *slots, const uint8_t in_use[], uint64_t now);
+
 /* Lays a slot to rest that packets may have seen. */
 void slots_put(struct slots *slots, uint32_t slot, uint64_t now);
 

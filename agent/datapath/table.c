@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "datapath/table.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
@@ -9,43 +8,13 @@
 #define ENOTSUPP 524 /* the kernel's own, in no header: "this map type has no batches" */
 #define BATCH_LEAST 8 /* fewer keys go one by one: no dearer, and BPF_NOEXIST holds */
 
-static struct exact_key exact_key(const struct match *match)
-{
-	struct exact_key key = {
-		.source_port = htons(match->source_port),
-		.destination_port = htons(match->destination_port),
-		.protocol = match->protocol,
-	};
-
-	memcpy(key.destination, match->destination, sizeof(key.destination));
-	memcpy(key.source, match->source, sizeof(key.source));
-	return key;
-}
-
-static struct prefix_key prefix_key(const struct match *match)
-{
-	struct prefix_key key = {.length = match->prefix_length};
-
-	memcpy(key.destination, match->destination, sizeof(key.destination));
-	return key;
-}
-
 void table_batch_add(struct table_batch *batch, const struct table *table,
 		     const struct match *match, uint32_t slot)
 {
-	void *room = batch->keys + batch->n * table->key_size;
+	struct entry entry = entry_make(match, slot);
 
-	if (match->kind == MARK_NETWORK) {
-		struct prefix_key key = prefix_key(match);
-
-		memcpy(room, &key, sizeof(key));
-		batch->values[batch->n] = slot | key.length << PREFIX_LENGTH_SHIFT;
-	} else {
-		struct exact_key key = exact_key(match);
-
-		memcpy(room, &key, sizeof(key));
-		batch->values[batch->n] = slot;
-	}
+	memcpy(batch->keys + batch->n * table->key_size, &entry.key, table->key_size);
+	batch->values[batch->n] = entry.value;
 	batch->slots[batch->n] = slot;
 	batch->errors[batch->n++] = 0;
 }
@@ -145,4 +114,35 @@ void table_remove(struct table *table, struct table_batch *batch)
 {
 	run(table, batch, REMOVE);
 	translate(batch, -ENOENT, 0);
+}
+
+int table_next(const struct table *table, const union entry_key *after, struct entry *ret)
+{
+	struct entry entry = {.kind = table->kind};
+	int error = bpf_map_get_next_key(table->fd, after, &entry.key);
+
+	if (error)
+		return error;
+	error = bpf_map_lookup_elem(table->fd, &entry.key, &entry.value);
+	if (error && error != -ENOENT)
+		return error;
+	*ret = entry;
+	return 0;
+}
+
+int table_get(const struct table *table, const struct entry *entry, uint64_t *ret_value)
+{
+	return bpf_map_lookup_elem(table->fd, &entry->key, ret_value);
+}
+
+int table_put(const struct table *table, const struct entry *entry)
+{
+	return bpf_map_update_elem(table->fd, &entry->key, &entry->value, BPF_ANY);
+}
+
+int table_drop(const struct table *table, const struct entry *entry)
+{
+	int error = bpf_map_delete_elem(table->fd, &entry->key);
+
+	return error == -ENOENT ? 0 : error;
 }

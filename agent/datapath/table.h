@@ -13,12 +13,14 @@
 
 #include "bpf/abi.h"
 #include "core/mark.h"
+#include "datapath/entry.h"
 
 /* Keys of one kernel call; more than this gains nothing (0.66 us a key at 1024 and at 8192). */
 #define TABLE_BATCH 1024
 
 struct table {
 	int fd; /* borrowed */
+	enum entry_kind kind;
 	size_t key_size;
 	uint32_t capacity;
 	uint32_t used; /* written by the writer, read by anybody */
@@ -28,7 +30,7 @@ struct table {
 /* Keys on their way into or out of a table, all of the same one. */
 struct table_batch {
 	uint8_t keys[TABLE_BATCH * sizeof(struct exact_key)]; /* key_size apart */
-	uint32_t values[TABLE_BATCH];
+	uint64_t values[TABLE_BATCH];
 	uint32_t slots[TABLE_BATCH];
 	int errors[TABLE_BATCH];
 	size_t n;
@@ -49,5 +51,20 @@ void table_insert(struct table *table, struct table_batch *batch);
 
 /* Every key gets its errors[]. A key that is not there is no error. */
 void table_remove(struct table *table, struct table_batch *batch);
+
+/* ---- one entry at a time, as it is in the kernel; table_used() stays as it is ---- */
+
+/* The entry behind this key, or the first if that is NULL or gone. Its value is 0 if it has
+ * just been removed. 0; -ENOENT: that was the last; or what the kernel said. */
+int table_next(const struct table *table, const union entry_key *after, struct entry *ret);
+
+/* What the kernel has under the key of this entry. 0, -ENOENT or what the kernel said. */
+int table_get(const struct table *table, const struct entry *entry, uint64_t *ret_value);
+
+/* Writes an entry, over another value if there is one. */
+int table_put(const struct table *table, const struct entry *entry);
+
+/* Removes the key; that it is not there is no error. */
+int table_drop(const struct table *table, const struct entry *entry);
 
 #endif

@@ -4,7 +4,7 @@
 #include "bpf/abi.h"
 #include "core/scitag.h"
 
-uint64_t word_encode(const struct mark_action *action)
+uint64_t word_encode(const struct mark_action *action, uint32_t lease)
 {
 	uint64_t word = 0;
 
@@ -14,7 +14,7 @@ uint64_t word_encode(const struct mark_action *action)
 		word = WORD_HAS_SCITAG | scitag_encode(action->experiment, action->activity);
 	if (action->has_dscp)
 		word |= WORD_HAS_DSCP | (action->dscp & WORD_DSCP_MASK) << WORD_DSCP_SHIFT;
-	return word;
+	return word | (uint64_t)lease << WORD_LEASE_SHIFT;
 }
 
 struct mark_action word_decode(uint64_t word)

@@ -125,6 +125,7 @@ static void lab_empty(struct lab *lab)
 
 static void exact_insert(struct lab *lab, const struct lab_mark *mark, uint32_t slot)
 {
+	uint64_t entry;
 	struct exact_key key = {
 		.source_port = htons(mark->source_port),
 		.destination_port = htons(mark->destination_port),
@@ -133,15 +134,16 @@ static void exact_insert(struct lab *lab, const struct lab_mark *mark, uint32_t 
 
 	memcpy(key.source, mark->source, sizeof(key.source));
 	memcpy(key.destination, mark->destination, sizeof(key.destination));
+	entry = entry_tagged(&key, slot);
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(lab->marker->maps.matches), &key,
-					     &slot, BPF_NOEXIST),
+					     &entry, BPF_NOEXIST),
 			 0);
 }
 
 static void prefix_insert(struct lab *lab, const struct lab_mark *mark, uint32_t slot)
 {
 	struct prefix_key key = {.length = mark->length};
-	uint32_t value = (uint32_t)mark->length << PREFIX_LENGTH_SHIFT | slot;
+	uint64_t value = (uint64_t)mark->length << ENTRY_LENGTH_SHIFT | slot;
 
 	memcpy(key.destination, mark->destination, sizeof(key.destination));
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(lab->marker->maps.networks), &key,

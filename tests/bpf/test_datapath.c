@@ -8,16 +8,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "datapath/state.h"
-#include "frame.h"
-#include "lab.h"
+#include "marks.h"
 
-#define FRAME_BYTES (40 + 8 + 32) /* of frame_plain(), as counted */
 #define LOOPBACK 1 /* the interface of a test run */
 
 static struct datapath *datapath;
@@ -37,70 +34,15 @@ static int close_datapath(void **state)
 	return 0;
 }
 
-static struct ends ends_to(uint32_t host)
-{
-	struct ends ends = ends_of("2001:db8::1", "2001:db8:1::");
-
-	host = htonl(host);
-	memcpy(ends.destination + 12, &host, sizeof(host));
-	return ends;
-}
-
-/* What frame_plain() to this host carries afterwards; 0: it was left alone. */
 static uint32_t label_to(uint32_t host)
 {
-	struct ends ends = ends_to(host);
-	struct frame frame = frame_plain(&ends, IPPROTO_UDP);
-	struct outcome outcome = lab_run(datapath_program(datapath, true), &frame, NULL);
-
-	assert_int_equal(outcome.verdict, -1);
-	return frame_label(&outcome.frame);
-}
-
-static struct match match_to(enum mark_kind kind, uint32_t host)
-{
-	struct ends ends = ends_to(host);
-	struct match match = {.kind = (uint8_t)kind, .prefix_length = 128};
-
-	memcpy(match.destination, ends.destination, 16);
-	switch (kind) {
-	case MARK_FLOW:
-		memcpy(match.source, ends.source, 16);
-		match.source_port = 4000;
-		__attribute__((fallthrough));
-	case MARK_ENDPOINT:
-		match.destination_port = 5000;
-		match.protocol = IPPROTO_UDP;
-		break;
-	case MARK_HOST:
-		break;
-	case MARK_NETWORK:
-		match.prefix_length = 125;
-		match.destination[15] &= 0xF8;
-	}
-	return match;
-}
-
-static struct mark_action raw(uint32_t label)
-{
-	return (struct mark_action){.label = MARK_LABEL_RAW, .flow_label = label};
-}
-
-static struct datapath_change insert_of(const struct match *match, uint32_t label)
-{
-	return (struct datapath_change){
-		.verb = DATAPATH_INSERT, .match = match, .action = raw(label)};
-}
-
-static struct datapath_change remove_of(const struct match *match, uint32_t slot)
-{
-	return (struct datapath_change){.verb = DATAPATH_REMOVE, .match = match, .slot = slot};
+	return marks_label(datapath_program(datapath, true), host);
 }
 
 static void life_of(enum mark_kind kind)
 {
-	struct match match = match_to(kind, 16);
-	struct datapath_change change = insert_of(&match, 0x11111);
+	struct match match = marks_match(kind, 16);
+	struct datapath_change change = marks_insert(&match, 0x11111);
 
 	change.counters = (struct traffic_count){1000, 70000};
 	assert_int_equal(label_to(16), 0);
@@ -109,7 +51,7 @@ static void life_of(enum mark_kind kind)
 	assert_int_equal(label_to(24), 0);
 
 	change.verb = DATAPATH_REWRITE;
-	change.action = raw(0x22222);
+	change.action = marks_raw(0x22222);
 	assert_int_equal(datapath_apply(datapath, &change, 1), 0);
 	assert_int_equal(label_to(16), 0x22222);
 	assert_int_equal(datapath_counters(datapath, change.slot).packets, 1002);
@@ -118,7 +60,7 @@ static void life_of(enum mark_kind kind)
 	assert_int_equal(datapath_apply(datapath, &change, 1), 0);
 	assert_int_equal(label_to(16), 0);
 	assert_int_equal(change.counters.packets, 1002);
-	assert_int_equal(change.counters.bytes, 70000 + 2 * FRAME_BYTES);
+	assert_int_equal(change.counters.bytes, 70000 + 2 * MARKS_FRAME_BYTES);
 	assert_int_equal(datapath_fill(datapath).marks, 0);
 	assert_int_equal(datapath_fill(datapath).networks, 0);
 }
@@ -132,8 +74,8 @@ static void every_kind_comes_changes_and_goes(void **state)
 
 static void scitags_keep_to_their_bits(void **state)
 {
-	struct match match = match_to(MARK_HOST, 1);
-	struct datapath_change change = insert_of(&match, 0);
+	struct match match = marks_match(MARK_HOST, 1);
+	struct datapath_change change = marks_insert(&match, 0);
 
 	(void)state;
 	change.action = (struct mark_action){
@@ -144,8 +86,8 @@ static void scitags_keep_to_their_bits(void **state)
 
 static void interfaces_count(void **state)
 {
-	struct match match = match_to(MARK_HOST, 1);
-	struct datapath_change change = insert_of(&match, 5);
+	struct match match = marks_match(MARK_HOST, 1);
+	struct datapath_change change = marks_insert(&match, 5);
 	struct interface_count count;
 
 	(void)state;
@@ -157,7 +99,7 @@ static void interfaces_count(void **state)
 	assert_int_equal(count.seen, 4);
 	assert_int_equal(count.no_match, 1);
 	assert_int_equal(count.marked.packets, 3);
-	assert_int_equal(count.marked.bytes, 3 * FRAME_BYTES);
+	assert_int_equal(count.marked.bytes, 3 * MARKS_FRAME_BYTES);
 	assert_int_equal(datapath_marked(datapath).packets, 3);
 	assert_int_equal(datapath_interface(datapath, LOOPBACK + 1).seen, 0);
 	assert_int_equal(datapath_interface(datapath, INTERFACES).seen, 0);
@@ -171,8 +113,8 @@ static struct datapath_change changes[MANY];
 static int insert_many(uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		matches[i] = match_to(MARK_HOST, i);
-		changes[i] = insert_of(&matches[i], i + 1);
+		matches[i] = marks_match(MARK_HOST, i);
+		changes[i] = marks_insert(&matches[i], i + 1);
 	}
 	return datapath_apply(datapath, changes, n);
 }
@@ -190,9 +132,9 @@ static void a_batch_too_many_fills_the_table(void **state)
 	assert_int_equal(changes[950].slot, 0);
 	assert_int_equal(datapath_fill(datapath).marks, 900);
 
-	change = remove_of(&matches[7], changes[7].slot);
+	change = marks_remove(&matches[7], changes[7].slot);
 	assert_int_equal(datapath_apply(datapath, &change, 1), 0);
-	change = insert_of(&matches[950], 951);
+	change = marks_insert(&matches[950], 951);
 	assert_int_equal(datapath_apply(datapath, &change, 1), 0);
 	assert_int_equal(label_to(950), 951);
 	assert_int_equal(label_to(7), 0);
@@ -206,8 +148,8 @@ static void networks_have_a_capacity_of_their_own(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 5; i++) {
-		networks[i] = match_to(MARK_NETWORK, i * 8);
-		inserts[i] = insert_of(&networks[i], i + 1);
+		networks[i] = marks_match(MARK_NETWORK, i * 8);
+		inserts[i] = marks_insert(&networks[i], i + 1);
 	}
 	assert_int_equal(datapath_apply(datapath, inserts, 5), -ENOSPC);
 	assert_int_equal(inserts[4].error, -ENOSPC);
@@ -220,7 +162,7 @@ static void networks_have_a_capacity_of_their_own(void **state)
 static void what_the_kernel_refuses_leaves_no_trace(void **state)
 {
 	struct exact_key strange = {.protocol = 255};
-	const uint32_t none = 0;
+	const uint64_t none = 0;
 	uint32_t refused = 0;
 
 	(void)state;
@@ -238,8 +180,9 @@ static void what_the_kernel_refuses_leaves_no_trace(void **state)
 
 static void a_match_that_is_there_is_refused(void **state)
 {
-	struct match match = match_to(MARK_HOST, 1);
-	struct datapath_change first = insert_of(&match, 5), second = insert_of(&match, 6);
+	struct match match = marks_match(MARK_HOST, 1);
+	struct datapath_change first = marks_insert(&match, 5),
+			       second = marks_insert(&match, 6);
 
 	(void)state;
 	assert_int_equal(datapath_apply(datapath, &first, 1), 0);
@@ -274,6 +217,12 @@ static void batches_are_not_needed(void **state)
 	assert_int_equal(insert_many(MANY), -ENOSPC);
 	for (uint32_t i = 0; i < MANY; i++)
 		assert_int_equal(label_to(i), i < 900 ? i + 1 : 0);
+	for (uint32_t i = 0; i < 900; i++)
+		changes[i].verb = DATAPATH_REMOVE;
+	assert_int_equal(datapath_apply(datapath, changes, 900), 0);
+	for (uint32_t i = 0; i < 900; i++)
+		assert_int_equal(label_to(i), 0);
+	assert_int_equal(datapath_fill(datapath).marks, 0);
 }
 
 /* The trie of old kernels is such a map; a program array refuses batches everywhere. */
@@ -311,7 +260,10 @@ static void no_rest_makes_a_call_fail(void **state)
 static void impossible_capacities_are_refused(void **state)
 {
 	static const struct datapath_options options[] = {
-		{0, 1}, {1, 0}, {1 << 24, 1}, {UINT32_MAX, UINT32_MAX}};
+		{.networks = 1},
+		{.marks = 1},
+		{.marks = 1 << 24, .networks = 1},
+		{.marks = UINT32_MAX, .networks = UINT32_MAX}};
 	struct datapath *none = NULL;
 
 	(void)state;

@@ -139,6 +139,26 @@ static void random_use(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_slots, drop_slots)
 
+static void slots_in_use_are_adopted(void **state)
+{
+	const uint8_t in_use[COUNT] = {[3] = 1, [7] = 1, [COUNT - 1] = 1};
+
+	(void)state;
+	slots_adopt(&slots, in_use, 10);
+	assert_int_equal(slots_take(&slots, 9 + SECOND), 0);
+	for (int i = 0; i < COUNT - 1 - 3; i++) {
+		uint32_t slot = slots_take(&slots, 10 + 2 * SECOND);
+
+		assert_in_range(slot, 1, COUNT - 2);
+		assert_int_not_equal(slot, 3);
+		assert_int_not_equal(slot, 7);
+	}
+	assert_int_equal(slots_take(&slots, 10 + 3 * SECOND), 0);
+	slots_put(&slots, 7, 20 + 3 * SECOND);
+	assert_int_equal(slots_take_waiting(&slots, 20 + 3 * SECOND), 7);
+	assert_int_equal(slots_take_waiting(&slots, 20 + 3 * SECOND), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +168,8 @@ int main(void)
 		TEST(a_slot_that_nobody_saw_comes_back_at_once),
 		TEST(waking_ends_every_rest),
 		TEST(random_use),
+		cmocka_unit_test_setup_teardown(slots_in_use_are_adopted, make_slots,
+						drop_slots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

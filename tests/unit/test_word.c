@@ -43,7 +43,7 @@ static void each_action_has_its_word(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
-		assert_int_equal(word_encode(&samples[i].action), samples[i].word);
+		assert_int_equal(word_encode(&samples[i].action, 0), samples[i].word);
 		assert_same_action(word_decode(samples[i].word), samples[i].action);
 	}
 }
@@ -57,7 +57,7 @@ static void every_scitag_stays_in_the_structural_bits(void **state)
 			.experiment = (uint16_t)(tag / 64),
 			.activity = (uint8_t)(tag % 64),
 		};
-		uint64_t word = word_encode(&action);
+		uint64_t word = word_encode(&action, 0);
 
 		assert_int_equal(word & ~(WORD_HAS_SCITAG | LABEL_STRUCTURAL_MASK), 0);
 		assert_same_action(word_decode(word), action);
@@ -69,7 +69,7 @@ static void a_lease_does_not_change_the_action(void **state)
 	const struct mark_action action = {.label = MARK_LABEL_RAW, .flow_label = 7};
 
 	(void)state;
-	assert_same_action(word_decode(word_encode(&action) | 99ull << WORD_LEASE_SHIFT),
+	assert_same_action(word_decode(word_encode(&action, 0) | 99ull << WORD_LEASE_SHIFT),
 			   action);
 }
 
@@ -81,7 +81,7 @@ static void values_out_of_range_do_not_spill(void **state)
 					   .dscp = 0xFF};
 
 	(void)state;
-	assert_int_equal(word_encode(&action), WORD_HAS_RAW | WORD_HAS_DSCP | 0x3FFFFFF);
+	assert_int_equal(word_encode(&action, 0), WORD_HAS_RAW | WORD_HAS_DSCP | 0x3FFFFFF);
 }
 
 int main(void)
