@@ -4,20 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "core/index.h"
-#include "datapath/datapath.h"
-#include "store/store.h"
-
-/* What one operation of a group comes down to. */
-struct step {
-	struct engine_op *op;
-	struct index_entry *entry; /* NULL: the match is new */
-	struct mark old; /* the mark that is there, where entry is set */
-	struct datapath_change *change; /* NULL: the kernel has nothing to do */
-	UT_hash_handle hh; /* in group->by_match */
-};
+#include "core/lifetime.h"
+#include "core/step.h"
 
 int group_init(struct group *group)
 {
@@ -51,35 +40,52 @@ static void add_step(struct group *group, struct engine_op *op)
 	step->op = op;
 	step->entry = NULL;
 	step->change = NULL;
+	step->lease = step->made = NULL;
 	HASH_ADD_KEYPTR(hh, group->by_match, &op->mark.match, sizeof(op->mark.match), step);
 }
 
-struct engine_op *group_take(struct group *group, struct engine_op *ops)
+static bool is_dead(const struct group *group, const struct engine_op *op)
+{
+	return op->verb != ENGINE_EXPIRE &&
+	       lifetime_over(index_find(group->index, &op->mark.match), group->now);
+}
+
+struct engine_op *group_take(struct group *group, struct engine_op *ops,
+			     const struct match **ret_dead)
 {
 	HASH_CLEAR(hh, group->by_match);
 	group->n_steps = group->n_changes = 0;
+	group->now = lifetime_now();
+	group->wall = lifetime_wall();
+	*ret_dead = NULL;
 	while (ops && group->n_steps < GROUP_MAX && !holds(group, &ops->mark.match)) {
+		if (is_dead(group, ops)) {
+			*ret_dead = &ops->mark.match;
+			break;
+		}
 		add_step(group, ops);
 		ops = ops->next;
 	}
 	return ops;
 }
 
-static struct fault *refuse(struct engine_op *op)
+struct fault *step_refuse(struct step *step)
 {
-	op->outcome = OUTCOME_NONE;
-	return &op->fault;
+	step->op->outcome = OUTCOME_NONE;
+	return &step->op->fault;
 }
 
-static void refuse_foreign(struct engine_op *op, const struct mark *there)
+static void refuse_foreign(struct step *step)
 {
+	struct engine_op *op = step->op;
+	const struct mark *there = &step->old;
+
 	op->conflict = *there;
-	fault_set(refuse(op), FAULT_PERMISSION_DENIED, FAULT_REASON_NOT_OWNER, NULL,
+	fault_set(step_refuse(step), FAULT_PERMISSION_DENIED, FAULT_REASON_NOT_OWNER, NULL,
 		  "the mark belongs to %s, not to %s", there->owner, op->mark.owner);
 }
 
-static struct datapath_change *add_change(struct group *group, struct step *step,
-					  enum datapath_verb verb)
+static void add_change(struct group *group, struct step *step, enum datapath_verb verb)
 {
 	struct datapath_change *change = &group->changes[group->n_changes++];
 
@@ -87,40 +93,39 @@ static struct datapath_change *add_change(struct group *group, struct step *step
 		.verb = verb,
 		.match = &step->op->mark.match,
 		.action = step->op->mark.action,
+		.lease = step->lease ? step->lease->index : 0,
 		.slot = step->entry ? step->entry->slot : 0,
 	};
 	step->change = change;
-	return change;
 }
 
-static int64_t wall_clock(void)
+static void decide_create(struct group *group, struct step *step)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+	if (lifetime_decide(group, step) < 0)
+		return;
+	step->op->mark.create_time = group->wall;
+	step->op->outcome = OUTCOME_CREATED;
+	add_change(group, step, DATAPATH_INSERT);
 }
 
-static void decide_set(struct group *group, struct step *step)
+static void decide_update(struct group *group, struct step *step)
 {
 	struct mark *mark = &step->op->mark;
+	bool same_action = mark_action_equal(&mark->action, &step->old.action);
+	bool same_cookie = strcmp(mark->cookie, step->old.cookie) == 0;
 
-	if (!step->entry) {
-		mark->create_time = wall_clock();
-		step->op->outcome = OUTCOME_CREATED;
-		add_change(group, step, DATAPATH_INSERT);
+	if (lifetime_decide(group, step) < 0)
 		return;
-	}
 	mark->create_time = step->old.create_time;
 	mark->revision = step->old.revision;
-	step->op->outcome = OUTCOME_UPDATED;
-	if (!mark_action_equal(&mark->action, &step->old.action))
+	step->op->outcome = same_action && same_cookie && !lifetime_differs(step)
+				    ? OUTCOME_UNCHANGED
+				    : OUTCOME_UPDATED;
+	if (!same_action || step->lease != step->entry->lease)
 		add_change(group, step, DATAPATH_REWRITE);
-	else if (strcmp(mark->cookie, step->old.cookie) == 0)
-		step->op->outcome = OUTCOME_UNCHANGED;
 }
 
-static void decide_clear(struct group *group, struct step *step)
+static void decide_remove(struct group *group, struct step *step)
 {
 	if (!step->entry) {
 		step->op->outcome = OUTCOME_ABSENT;
@@ -131,34 +136,44 @@ static void decide_clear(struct group *group, struct step *step)
 	add_change(group, step, DATAPATH_REMOVE);
 }
 
+/* Finds the mark that is there. */
+static int look_up(struct group *group, struct step *step)
+{
+	step->entry = index_find(group->index, &step->op->mark.match);
+	if (!step->entry || store_get(group->store, step->entry->revision, &step->old) == 0)
+		return 0;
+	return fault_set(step_refuse(step), FAULT_INTERNAL, FAULT_REASON_STORE, NULL,
+			 "the store cannot read revision %lu",
+			 (unsigned long)step->entry->revision);
+}
+
 static void decide(struct group *group, struct step *step)
 {
 	struct engine_op *op = step->op;
 
-	if (op->wanted && !op->wanted(op))
+	if ((op->wanted && !op->wanted(op)) || look_up(group, step) < 0)
 		return;
-	step->entry = index_find(group->index, &op->mark.match);
-	if (step->entry && store_get(group->store, step->entry->revision, &step->old) < 0) {
-		fault_set(refuse(op), FAULT_INTERNAL, FAULT_REASON_STORE, NULL,
-			  "the store has lost revision %lu",
-			  (unsigned long)step->entry->revision);
-		return;
-	}
-	if (step->entry && strcmp(step->old.owner, op->mark.owner) != 0)
-		refuse_foreign(op, &step->old);
-	else if (op->verb == ENGINE_SET)
-		decide_set(group, step);
+	if (op->verb == ENGINE_EXPIRE && !lifetime_over(step->entry, group->now))
+		op->outcome = OUTCOME_ABSENT;
+	else if (op->verb == ENGINE_EXPIRE)
+		decide_remove(group, step);
+	else if (step->entry && strcmp(step->old.owner, op->mark.owner) != 0)
+		refuse_foreign(step);
+	else if (op->verb == ENGINE_CLEAR)
+		decide_remove(group, step);
+	else if (step->entry)
+		decide_update(group, step);
 	else
-		decide_clear(group, step);
+		decide_create(group, step);
 }
 
-static void refuse_kernel(struct engine_op *op, int error)
+static void refuse_kernel(struct step *step, int error)
 {
 	if (error == -ENOSPC)
-		fault_set(refuse(op), FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL, NULL,
-			  "no room for another mark of this kind");
+		fault_set(step_refuse(step), FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL,
+			  NULL, "no room for another mark of this kind");
 	else
-		fault_set(refuse(op), FAULT_INTERNAL, FAULT_REASON_DATAPATH, NULL,
+		fault_set(step_refuse(step), FAULT_INTERNAL, FAULT_REASON_DATAPATH, NULL,
 			  "the kernel refused the mark: %s", strerror(-error));
 }
 
@@ -169,8 +184,10 @@ static void program(struct group *group)
 	for (size_t i = 0; i < group->n_steps; i++) {
 		struct step *step = &group->steps[i];
 
-		if (step->change && step->change->error < 0)
-			refuse_kernel(step->op, step->change->error);
+		if (!step->change || step->change->error == 0)
+			continue;
+		refuse_kernel(step, step->change->error);
+		lifetime_undo(group, step);
 	}
 }
 
@@ -185,7 +202,8 @@ static int record_removal(struct group *group, const struct step *step, uint64_t
 	const struct mark *mark = &step->op->mark;
 	struct removal removal = {.match = mark->match,
 				  .revision = mark->revision,
-				  .reason = REMOVAL_CLEARED,
+				  .reason = step->op->verb == ENGINE_EXPIRE ? REMOVAL_EXPIRED
+									    : REMOVAL_CLEARED,
 				  .counters = step->change->counters};
 
 	memcpy(removal.owner, mark->owner, sizeof(removal.owner));
@@ -196,23 +214,42 @@ static int record(struct group *group, struct step *step, uint64_t revision)
 {
 	struct engine_op *op = step->op;
 	uint64_t supersedes = step->entry ? step->entry->revision : 0;
+	int r = lifetime_record(group, step);
 
 	op->revision = revision;
 	op->mark.revision = revision;
+	if (r < 0)
+		return r;
 	if (op->outcome == OUTCOME_REMOVED)
 		return record_removal(group, step, supersedes);
 	return store_put(group->store, &op->mark, supersedes);
+}
+
+static bool changes_anything(const struct group *group)
+{
+	for (size_t i = 0; i < group->n_steps; i++)
+		if (changes_store(group->steps[i].op) || lifetime_renews(&group->steps[i]))
+			return true;
+	return false;
 }
 
 /* Everything the group has changed becomes durable, or nothing. */
 static int commit(struct group *group)
 {
 	uint64_t revision = store_revision(group->store);
-	int r = store_begin(group->store);
+	int r;
 
-	for (size_t i = 0; r == 0 && i < group->n_steps; i++)
-		if (changes_store(group->steps[i].op))
-			r = record(group, &group->steps[i], ++revision);
+	if (!changes_anything(group))
+		return 0;
+	r = store_begin(group->store);
+	for (size_t i = 0; r == 0 && i < group->n_steps; i++) {
+		struct step *step = &group->steps[i];
+
+		if (changes_store(step->op))
+			r = record(group, step, ++revision);
+		else if (lifetime_renews(step))
+			r = lifetime_record(group, step);
+	}
 	if (r == 0)
 		return store_commit(group->store);
 	store_abort(group->store);
@@ -234,6 +271,8 @@ static void roll_back(struct group *group)
 		else if (change.verb == DATAPATH_REMOVE)
 			change.verb = DATAPATH_INSERT;
 		change.action = step->old.action;
+		change.lease =
+			step->entry && step->entry->lease ? step->entry->lease->index : 0;
 		if (datapath_apply(group->datapath, &change, 1) == 0 && step->entry)
 			step->entry->slot = change.slot;
 	}
@@ -245,27 +284,49 @@ static void fail_group(struct group *group, int error)
 	roll_back(group);
 	pthread_rwlock_unlock(group->lock);
 	for (size_t i = 0; i < group->n_steps; i++) {
-		struct engine_op *op = group->steps[i].op;
+		struct step *step = &group->steps[i];
 
-		if (changes_store(op))
-			fault_set(refuse(op), FAULT_UNAVAILABLE, FAULT_REASON_STORE, NULL,
-				  "the store cannot commit: %s", strerror(-error));
+		if (!changes_store(step->op) && !lifetime_renews(step))
+			continue;
+		lifetime_undo(group, step);
+		fault_set(step_refuse(step), FAULT_UNAVAILABLE, FAULT_REASON_STORE, NULL,
+			  "the store cannot commit: %s", strerror(-error));
 	}
+}
+
+/* Committed but not indexable: only a restart, which reads the store, mends that. */
+static struct index_entry *index_created(struct group *group, const struct step *step)
+{
+	const struct engine_op *op = step->op;
+
+	if (index_add(group->index, &op->mark.match, op->mark.owner, step->change->slot,
+		      op->revision) < 0)
+		abort();
+	return index_find(group->index, &op->mark.match);
 }
 
 static void publish_step(struct group *group, struct step *step)
 {
-	struct engine_op *op = step->op;
-
-	if (op->outcome == OUTCOME_UPDATED)
-		step->entry->revision = op->revision;
-	else if (op->outcome == OUTCOME_REMOVED)
+	switch (step->op->outcome) {
+	case OUTCOME_CREATED:
+		step->entry = index_created(group, step);
+		lifetime_publish(group, step, step->entry);
+		break;
+	case OUTCOME_UPDATED:
+		step->entry->revision = step->op->revision;
+		lifetime_publish(group, step, step->entry);
+		break;
+	case OUTCOME_UNCHANGED:
+		lifetime_publish(group, step, step->entry);
+		break;
+	case OUTCOME_REMOVED:
+		lifetime_end(group, step->entry);
 		index_remove(group->index, step->entry);
-	/* Committed but not indexable: only a restart, which reads the store, mends that. */
-	else if (op->outcome == OUTCOME_CREATED &&
-		 index_add(group->index, &op->mark.match, op->mark.owner, step->change->slot,
-			   op->revision) < 0)
-		abort();
+		break;
+	case OUTCOME_ABSENT:
+	case OUTCOME_NONE:
+		break;
+	}
 }
 
 static void publish(struct group *group)
@@ -291,13 +352,14 @@ static void complete(struct group *group)
 			op->counters = step->change->counters;
 		else if (op->outcome == OUTCOME_UPDATED || op->outcome == OUTCOME_UNCHANGED)
 			op->counters = datapath_counters(group->datapath, step->entry->slot);
+		op->deadline = step->lease ? step->deadline : 0;
 		op->done(op);
 	}
 }
 
-void group_run(struct group *group)
+int group_run(struct group *group)
 {
-	int r = 0;
+	int r;
 
 	for (size_t i = 0; i < group->n_steps; i++)
 		decide(group, &group->steps[i]);
@@ -308,4 +370,5 @@ void group_run(struct group *group)
 	else
 		publish(group);
 	complete(group);
+	return r;
 }

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
+#include "core/lease_queue.h"
 #include "core/match.h"
 
 void index_done(struct index *index)
@@ -129,10 +131,22 @@ int index_add(struct index *index, const struct match *match, const char *owner_
 	return -ENOMEM;
 }
 
+void index_set_lease(struct index_entry *entry, struct lease *lease)
+{
+	if (entry->lease == lease)
+		return;
+	if (entry->lease)
+		DL_DELETE(entry->lease->marks, entry);
+	entry->lease = lease;
+	if (lease)
+		DL_APPEND(lease->marks, entry);
+}
+
 void index_remove(struct index *index, struct index_entry *entry)
 {
 	struct index_owner *owner = entry->owner;
 
+	index_set_lease(entry, NULL);
 	if (entry->match.kind == MARK_NETWORK)
 		index->by_length[entry->match.prefix_length]--;
 	HASH_DEL(index->entries, entry);

@@ -22,9 +22,11 @@ struct index_owner {
 
 struct index_entry {
 	struct match match; /* the key */
-	uint32_t slot;
-	uint64_t revision;
+	uint32_t slot; /* in the datapath; 0: not programmed yet */
+	uint64_t revision; /* in the store */
 	struct index_owner *owner;
+	struct lease *lease; /* NULL: for ever */
+	struct index_entry *next, *prev; /* of the same lease */
 	UT_hash_handle hh;
 };
 
@@ -49,7 +51,11 @@ struct index_entry *index_effective(const struct index *index, const struct matc
 int index_add(struct index *index, const struct match *match, const char *owner, uint32_t slot,
 	      uint64_t revision);
 
+/* Takes the entry off its lease too. */
 void index_remove(struct index *index, struct index_entry *entry);
+
+/* Hangs the entry on another lease; NULL: on none. */
+void index_set_lease(struct index_entry *entry, struct lease *lease);
 
 /* Number of marks of this owner. */
 uint64_t index_owner_marks(const struct index *index, const char *owner);

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "core/leases.h"
+#include "core/lease_queue.h"
 
 enum { COUNT = 2000 };
 
@@ -20,16 +20,16 @@ static struct lease *make(int64_t deadline)
 }
 
 /* Takes all out; they must come in the order of their deadlines. */
-static size_t drain(struct leases *leases)
+static size_t drain(struct lease_queue *queue)
 {
 	int64_t before = INT64_MIN;
 	struct lease *lease;
 	size_t n = 0;
 
-	for (; (lease = leases_first(leases)); n++) {
+	for (; (lease = lease_queue_first(queue)); n++) {
 		assert_true(lease->deadline >= before);
 		before = lease->deadline;
-		leases_remove(leases, lease);
+		lease_queue_remove(queue, lease);
 		free(lease);
 	}
 	return n;
@@ -37,64 +37,64 @@ static size_t drain(struct leases *leases)
 
 static void test_empty(void **state)
 {
-	struct leases leases = {.n = 0};
+	struct lease_queue queue = {.n = 0};
 
 	(void)state;
-	assert_null(leases_first(&leases));
-	leases_done(&leases);
+	assert_null(lease_queue_first(&queue));
+	lease_queue_done(&queue);
 }
 
 static void test_order(void **state)
 {
-	struct leases leases = {.n = 0};
+	struct lease_queue queue = {.n = 0};
 
 	(void)state;
 	srandom(1);
 	for (int i = 0; i < COUNT; i++)
-		assert_int_equal(leases_add(&leases, make(random() % 500)), 0);
-	assert_int_equal(drain(&leases), COUNT);
-	leases_done(&leases);
+		assert_int_equal(lease_queue_add(&queue, make(random() % 500)), 0);
+	assert_int_equal(drain(&queue), COUNT);
+	lease_queue_done(&queue);
 }
 
 /* Random renewals and removals in between keep the order. */
 static void test_churn(void **state)
 {
-	struct leases leases = {.n = 0};
+	struct lease_queue queue = {.n = 0};
 	size_t left = COUNT;
 
 	(void)state;
 	srandom(2);
 	for (int i = 0; i < COUNT; i++)
-		assert_int_equal(leases_add(&leases, make(random() % 100000)), 0);
+		assert_int_equal(lease_queue_add(&queue, make(random() % 100000)), 0);
 	for (int i = 0; i < 20 * COUNT; i++) {
-		struct lease *lease = leases.heap[(size_t)random() % leases.n];
+		struct lease *lease = queue.heap[(size_t)random() % queue.n];
 
 		if (i % 40 == 0) {
-			leases_remove(&leases, lease);
+			lease_queue_remove(&queue, lease);
 			free(lease);
 			left--;
 		} else {
-			leases_renew(&leases, lease, random() % 100000);
+			lease_queue_renew(&queue, lease, random() % 100000);
 		}
-		for (size_t j = 0; i % 1000 == 0 && j < leases.n; j++)
-			assert_int_equal(leases.heap[j]->place, j);
+		for (size_t j = 0; i % 1000 == 0 && j < queue.n; j++)
+			assert_int_equal(queue.heap[j]->place, j);
 	}
-	assert_int_equal(drain(&leases), left);
-	leases_done(&leases);
+	assert_int_equal(drain(&queue), left);
+	lease_queue_done(&queue);
 }
 
 static void test_renewed_one_goes_back(void **state)
 {
-	struct leases leases = {.n = 0};
+	struct lease_queue queue = {.n = 0};
 	struct lease *first = make(10), *second = make(20);
 
 	(void)state;
-	leases_add(&leases, second);
-	leases_add(&leases, first);
-	assert_ptr_equal(leases_first(&leases), first);
-	leases_renew(&leases, first, 30);
-	assert_ptr_equal(leases_first(&leases), second);
-	leases_done(&leases);
+	lease_queue_add(&queue, second);
+	lease_queue_add(&queue, first);
+	assert_ptr_equal(lease_queue_first(&queue), first);
+	lease_queue_renew(&queue, first, 30);
+	assert_ptr_equal(lease_queue_first(&queue), second);
+	lease_queue_done(&queue);
 }
 
 int main(void)

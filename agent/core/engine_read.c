@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine's readers: any thread, never in the writer's way for longer than a look-up.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "core/engine_state.h"
+#include "datapath/datapath.h"
+#include "store/store.h"
+
+typedef struct index_entry *find_entry(const struct index *index, const struct match *match);
+
+static void read_volatile(struct engine *engine, const struct index_entry *entry,
+			  struct traffic_count *ret_counters, int64_t *ret_deadline)
+{
+	*ret_counters = datapath_counters(engine->group.datapath, entry->slot);
+	*ret_deadline = entry->lease ? entry->lease->deadline : 0;
+}
+
+/* Where the mark lives now. 0 or -ENOENT. */
+static int locate(struct engine *engine, find_entry *find, const struct match *match,
+		  uint64_t *ret_revision, struct engine_mark *ret)
+{
+	const struct index_entry *entry;
+
+	pthread_rwlock_rdlock(&engine->lock);
+	entry = find(&engine->index, match);
+	if (entry) {
+		*ret_revision = entry->revision;
+		read_volatile(engine, entry, &ret->counters, &ret->deadline);
+	}
+	pthread_rwlock_unlock(&engine->lock);
+	return entry ? 0 : -ENOENT;
+}
+
+/* The store is a moment ahead of the index while a group is being published: a record that
+ * the index names may be superseded and dropped already, and the index then says so shortly. */
+static int read_mark(struct engine *engine, find_entry *find, const struct match *match,
+		     struct engine_mark *ret)
+{
+	uint64_t revision;
+
+	for (;;) {
+		int r = locate(engine, find, match, &revision, ret);
+
+		if (r < 0)
+			return r;
+		r = store_get(engine->group.store, revision, &ret->mark);
+		if (r != -ENOENT)
+			return r;
+		sched_yield();
+	}
+}
+
+int engine_get(struct engine *engine, const struct match *match, struct engine_mark *ret)
+{
+	return read_mark(engine, index_find, match, ret);
+}
+
+int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret)
+{
+	return read_mark(engine, index_effective, match, ret);
+}
+
+void engine_volatile(struct engine *engine, const struct match *match,
+		     struct traffic_count *ret_counters, int64_t *ret_deadline)
+{
+	const struct index_entry *entry;
+
+	*ret_counters = (struct traffic_count){0, 0};
+	*ret_deadline = 0;
+	pthread_rwlock_rdlock(&engine->lock);
+	entry = index_find(&engine->index, match);
+	if (entry)
+		read_volatile(engine, entry, ret_counters, ret_deadline);
+	pthread_rwlock_unlock(&engine->lock);
+}
+
+/* What a scan takes out of the store at a time: neither a read transaction nor the lock is held
+ * while `each` works. */
+enum { SCAN_MARKS = 256, SCAN_RECORDS = 4096 };
+
+struct scan_page {
+	struct mark marks[SCAN_MARKS];
+	size_t n;
+	size_t records; /* looked at: tombstones and dead records too */
+	uint64_t last; /* revision of the last one */
+};
+
+static int add_to_page(const struct store_record *record, void *user)
+{
+	struct scan_page *page = user;
+
+	if (record->mark)
+		page->marks[page->n++] = *record->mark;
+	page->last = record->revision;
+	return ++page->records == SCAN_RECORDS || page->n == SCAN_MARKS;
+}
+
+/* The living are those that the index names. */
+static void keep_living(struct engine *engine, struct scan_page *page)
+{
+	size_t kept = 0;
+
+	pthread_rwlock_rdlock(&engine->lock);
+	for (size_t i = 0; i < page->n; i++) {
+		const struct index_entry *entry =
+			index_find(&engine->index, &page->marks[i].match);
+
+		if (entry && entry->revision == page->marks[i].revision)
+			page->marks[kept++] = page->marks[i];
+	}
+	pthread_rwlock_unlock(&engine->lock);
+	page->n = kept;
+}
+
+/* A mark that changes while its page is looked at comes again further on, so only an empty page
+ * is the end. */
+int engine_scan(struct engine *engine, uint64_t after,
+		int (*each)(const struct mark *mark, void *user), void *user)
+{
+	cleanup(free_bytes) struct scan_page *page = malloc(sizeof(*page));
+	int r = 0;
+
+	if (!page)
+		return -ENOMEM;
+	page->last = after;
+	do {
+		page->n = page->records = 0;
+		r = store_scan(engine->group.store, page->last, add_to_page, page);
+		if (r < 0)
+			return r;
+		keep_living(engine, page);
+		r = 0;
+		for (size_t i = 0; r == 0 && i < page->n; i++)
+			r = each(&page->marks[i], user);
+	} while (r == 0 && page->records > 0);
+	return r;
+}
+
+uint64_t engine_revision(struct engine *engine)
+{
+	uint64_t revision;
+
+	pthread_rwlock_rdlock(&engine->lock);
+	revision = engine->index.revision;
+	pthread_rwlock_unlock(&engine->lock);
+	return revision;
+}
+
+void engine_state_id(struct engine *engine, uint8_t ret[static ENGINE_STATE_ID_SIZE])
+{
+	_Static_assert(ENGINE_STATE_ID_SIZE == STORE_STATE_ID_SIZE, "one id, two names");
+	store_state_id(engine->group.store, ret);
+}
+
+uint64_t engine_repairs(struct engine *engine)
+{
+	return atomic_load(&engine->audit.repairs);
+}
+
+uint64_t engine_owner_marks(struct engine *engine, const char *owner)
+{
+	uint64_t marks;
+
+	pthread_rwlock_rdlock(&engine->lock);
+	marks = index_owner_marks(&engine->index, owner);
+	pthread_rwlock_unlock(&engine->lock);
+	return marks;
+}
