@@ -9,6 +9,7 @@
 #ifndef WAYMARK_DATAPATH_H
 #define WAYMARK_DATAPATH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -82,5 +83,11 @@ struct traffic_count datapath_marked(const struct datapath *datapath);
 
 /* File descriptor of the program that an interface of this kind needs; borrowed. */
 int datapath_program(const struct datapath *datapath, int has_ethernet_header);
+
+/* Switches counting of arriving packets on or off for all interfaces with an observer. */
+void datapath_observe(struct datapath *datapath, bool on);
+
+/* File descriptor of the observer for such an interface; borrowed. */
+int datapath_observer(const struct datapath *datapath, int has_ethernet_header);
 
 #endif
