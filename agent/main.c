@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * waymarkd: configure, log, load, attach, serve, drain.
+ * waymarkd: configure, log, load, attach, serve, drain. Or: clean up.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -8,12 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "core/engine.h"
 #include "core/scitag.h"
 #include "datapath/attach.h"
+#include "datapath/clean.h"
 #include "datapath/datapath.h"
+#include "datapath/links.h"
+#include "datapath/pins.h"
 #include "descriptor_set.h"
 #include "ops/config.h"
 #include "ops/log.h"
@@ -31,8 +35,11 @@ struct agent {
 	struct config config;
 	struct registry *registry;
 	struct store *store;
+	struct pins *pins; /* NULL: nothing is pinned */
 	struct datapath *datapath;
 	struct attach *attach;
+	struct links *links;
+	struct event *links_event; /* while the agent waits */
 	struct engine *engine;
 	struct service service;
 	struct rpc_service methods;
@@ -66,6 +73,23 @@ static int load_registry(struct agent *agent)
 	return r;
 }
 
+/* From here on no other agent uses the folder. */
+static int open_pins(struct agent *agent)
+{
+	const char *path = agent->config.pin_dir;
+	char error[PINS_ERROR_MAX];
+	int r;
+
+	if (!path[0])
+		return 0;
+	r = pins_open(path, &agent->pins, error);
+	if (r == -ENOMEM)
+		return fail(r, "open the pin directory");
+	if (r < 0)
+		log_error("pin directory %s: %s", path, error);
+	return r;
+}
+
 static int load_datapath(struct agent *agent)
 {
 	const struct datapath_options options = {.marks = agent->config.capacity.marks,
@@ -90,24 +114,49 @@ static enum attach_mode attach_mode(enum config_attach wanted)
 	return ATTACH_NONE;
 }
 
-/* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
-static int attach_interfaces(struct agent *agent)
+static int prepare_attach(struct agent *agent)
 {
-	const struct config *config = &agent->config;
-	int r = attach_new(agent->datapath, attach_mode(config->attach), &agent->attach);
+	const struct attach_options options = {.mode = attach_mode(agent->config.attach),
+					       .pins = agent->pins,
+					       .observe = agent->config.observe_ingress};
+	int r = attach_new(agent->datapath, &options, &agent->attach);
 
 	if (r < 0)
 		return fail(r, "prepare the interfaces");
-	for (size_t i = 0; i < config->interfaces.n; i++) {
-		const char *name = config->interfaces.items[i];
+	datapath_observe(agent->datapath, agent->config.observe_ingress);
+	return 0;
+}
 
-		r = attach_add(agent->attach, name);
-		if (r < 0)
-			log_warning("interface %s: not attached: %s", name, strerror(-r));
-		else
-			log_info("interface %s: attached", name);
+static void log_link(enum links_event event, const struct attach_interface *interface,
+		     void *user)
+{
+	(void)user;
+	switch (event) {
+	case LINKS_ATTACHED:
+		log_info("interface %s: attached", interface->name);
+		break;
+	case LINKS_FAILED:
+		log_warning("interface %s: %sattached: %s", interface->name,
+			    interface->mode == ATTACH_NONE ? "not " : "not entirely ",
+			    interface->error);
+		break;
+	case LINKS_DETACHED:
+		log_info("interface %s: detached", interface->name);
+		break;
 	}
-	if (config->interfaces.n == 0)
+}
+
+/* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
+static int attach_interfaces(struct agent *agent)
+{
+	const struct config_list *names = &agent->config.interfaces;
+	const struct links_options options = {
+		.attach = agent->attach, .names = {names->items, names->n}, .report = log_link};
+	int r = links_open(&options, &agent->links);
+
+	if (r < 0)
+		return fail(r, "follow the interfaces");
+	if (names->n == 0)
 		log_warning("no interfaces configured: nothing will be marked");
 	return 0;
 }
@@ -192,17 +241,35 @@ static void stop(evutil_socket_t signal, short what, void *user)
 DEFINE_CLEANUP(free_base, struct event_base *, event_base_free)
 DEFINE_CLEANUP(free_event, struct event *, event_free)
 
-/* Returns when the agent is told to stop. */
-static int wait_for_stop(void)
+/* After a failure it is tried again in a second, or as soon as there is news. */
+static void follow_links(evutil_socket_t fd, short what, void *user)
+{
+	static const struct timeval second = {.tv_sec = 1};
+	struct agent *agent = user;
+	int r = links_read(agent->links);
+
+	(void)fd;
+	(void)what;
+	if (r < 0)
+		log_warning("cannot follow the interfaces: %s", strerror(-r));
+	event_add(agent->links_event, r < 0 ? &second : NULL);
+}
+
+/* Returns when the agent is told to stop; follows the interfaces until then. */
+static int wait_for_stop(struct agent *agent)
 {
 	cleanup(free_base) struct event_base *base = event_base_new();
 	cleanup(free_event) struct event *terminate =
 		base ? evsignal_new(base, SIGTERM, stop, base) : NULL;
 	cleanup(free_event) struct event *interrupt =
 		base ? evsignal_new(base, SIGINT, stop, base) : NULL;
+	cleanup(free_event) struct event *links =
+		base ? event_new(base, links_fd(agent->links), EV_READ, follow_links, agent)
+		     : NULL;
 
-	if (!terminate || !interrupt || event_add(terminate, NULL) < 0 ||
-	    event_add(interrupt, NULL) < 0)
+	agent->links_event = links;
+	if (!terminate || !interrupt || !links || event_add(terminate, NULL) < 0 ||
+	    event_add(interrupt, NULL) < 0 || event_add(links, NULL) < 0)
 		return fail(-ENOMEM, "wait for signals");
 	event_base_dispatch(base);
 	return 0;
@@ -213,15 +280,41 @@ static int run(struct agent *agent)
 	int r = load_registry(agent);
 
 	if (r == 0)
+		r = open_pins(agent);
+	if (r == 0)
 		r = load_datapath(agent);
+	if (r == 0)
+		r = prepare_attach(agent);
+	if (r == 0)
+		r = start_engine(agent);
+	/* Not before: what an earlier agent left marks until ours knows the marks. */
 	if (r == 0)
 		r = attach_interfaces(agent);
 	if (r == 0)
-		r = start_engine(agent);
-	if (r == 0)
 		r = start_server(agent);
 	if (r == 0)
-		r = wait_for_stop();
+		r = wait_for_stop(agent);
+	return r;
+}
+
+static void clean_up(const struct agent *agent)
+{
+	struct clean_count count = clean(agent->pins);
+
+	log_info("taken off: %u links, %u filters, %u other pins", count.links, count.filters,
+		 count.pins);
+}
+
+/* --clean. A folder that is not there holds nothing of ours. */
+static int clean_only(struct agent *agent)
+{
+	const char *path = agent->config.pin_dir;
+	int r = 0;
+
+	if (path[0] && access(path, F_OK) == 0)
+		r = open_pins(agent);
+	if (r == 0)
+		clean_up(agent);
 	return r;
 }
 
@@ -232,8 +325,12 @@ static void done(struct agent *agent)
 		rpc_server_drain(agent->server, DRAIN_MS);
 	engine_free(agent->engine);
 	rpc_server_free(agent->server);
-	attach_free(agent->attach);
+	links_close(agent->links);
+	attach_free(agent->attach, agent->config.detach);
 	datapath_close(agent->datapath);
+	if (agent->attach && agent->config.detach && agent->pins)
+		clean_up(agent);
+	pins_close(agent->pins);
 	store_close(agent->store);
 	registry_free(agent->registry);
 	config_done(&agent->config);
@@ -259,6 +356,8 @@ int main(int argc, char *argv[])
 		printf("waymarkd %s\n", WAYMARK_VERSION);
 	else if (action == OPTIONS_RUN)
 		r = run(&agent);
+	else if (action == OPTIONS_CLEAN)
+		r = clean_only(&agent);
 	done(&agent);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
