@@ -17,8 +17,8 @@ static const struct row {
 } rows[] = {
 	{"config", "FILE", NULL, OPTION_CONFIG, "read FILE first; options come on top of it"},
 	{"interface", "NAME", "interfaces", 0,
-	 "mark what leaves by this interface, or by all that match\n"
-	 "a pattern (\"ens*\"); may be repeated"},
+	 "mark what leaves by this interface, or by all that\n"
+	 "match a pattern (\"ens*\"); may be repeated"},
 	{"attach", "HOW", "attach", 0, "auto (tcx where the kernel has it), tcx or clsact"},
 	{"observe-ingress", NULL, "observe_ingress", 0, "count SciTags in what arrives, too"},
 	{"pin-dir", "DIR", "pin_dir", 0,

@@ -68,6 +68,7 @@ def start_agent(network, directory):
                 interface,
                 "--listen",
                 target,
+                "--pin-dir=",
                 *options,
                 echo=lambda line: print(line, file=sys.stderr),
             )
