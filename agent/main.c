@@ -39,7 +39,8 @@ struct agent {
 	struct datapath *datapath;
 	struct attach *attach;
 	struct links *links;
-	struct event *links_event; /* while the agent waits */
+	struct event_base *base;
+	struct event *on_terminate, *on_interrupt, *on_links;
 	struct engine *engine;
 	struct service service;
 	struct rpc_service methods;
@@ -231,15 +232,14 @@ static int start_server(struct agent *agent)
 	return 0;
 }
 
+/* ---- waiting ---- */
+
 static void stop(evutil_socket_t signal, short what, void *user)
 {
 	(void)what;
 	log_info("stopping on signal %d", (int)signal);
 	event_base_loopbreak(user);
 }
-
-DEFINE_CLEANUP(free_base, struct event_base *, event_base_free)
-DEFINE_CLEANUP(free_event, struct event *, event_free)
 
 /* After a failure it is tried again in a second, or as soon as there is news. */
 static void follow_links(evutil_socket_t fd, short what, void *user)
@@ -252,27 +252,42 @@ static void follow_links(evutil_socket_t fd, short what, void *user)
 	(void)what;
 	if (r < 0)
 		log_warning("cannot follow the interfaces: %s", strerror(-r));
-	event_add(agent->links_event, r < 0 ? &second : NULL);
+	event_add(agent->on_links, r < 0 ? &second : NULL);
+}
+
+/* From here on a signal to stop is heeded once the agent waits. */
+static int prepare_loop(struct agent *agent)
+{
+	agent->base = event_base_new();
+	if (!agent->base)
+		return fail(-ENOMEM, "make the event loop");
+	agent->on_terminate = evsignal_new(agent->base, SIGTERM, stop, agent->base);
+	agent->on_interrupt = evsignal_new(agent->base, SIGINT, stop, agent->base);
+	agent->on_links =
+		event_new(agent->base, links_fd(agent->links), EV_READ, follow_links, agent);
+	if (!agent->on_terminate || !agent->on_interrupt || !agent->on_links ||
+	    event_add(agent->on_terminate, NULL) < 0 ||
+	    event_add(agent->on_interrupt, NULL) < 0 || event_add(agent->on_links, NULL) < 0)
+		return fail(-ENOMEM, "wait for signals");
+	return 0;
+}
+
+static void loop_done(struct agent *agent)
+{
+	struct event *const events[] = {agent->on_terminate, agent->on_interrupt,
+					agent->on_links};
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (events[i])
+			event_free(events[i]);
+	if (agent->base)
+		event_base_free(agent->base);
 }
 
 /* Returns when the agent is told to stop; follows the interfaces until then. */
 static int wait_for_stop(struct agent *agent)
 {
-	cleanup(free_base) struct event_base *base = event_base_new();
-	cleanup(free_event) struct event *terminate =
-		base ? evsignal_new(base, SIGTERM, stop, base) : NULL;
-	cleanup(free_event) struct event *interrupt =
-		base ? evsignal_new(base, SIGINT, stop, base) : NULL;
-	cleanup(free_event) struct event *links =
-		base ? event_new(base, links_fd(agent->links), EV_READ, follow_links, agent)
-		     : NULL;
-
-	agent->links_event = links;
-	if (!terminate || !interrupt || !links || event_add(terminate, NULL) < 0 ||
-	    event_add(interrupt, NULL) < 0 || event_add(links, NULL) < 0)
-		return fail(-ENOMEM, "wait for signals");
-	event_base_dispatch(base);
-	return 0;
+	return event_base_dispatch(agent->base) < 0 ? fail(-EIO, "wait") : 0;
 }
 
 static int run(struct agent *agent)
@@ -290,6 +305,8 @@ static int run(struct agent *agent)
 	/* Not before: what an earlier agent left marks until ours knows the marks. */
 	if (r == 0)
 		r = attach_interfaces(agent);
+	if (r == 0)
+		r = prepare_loop(agent);
 	if (r == 0)
 		r = start_server(agent);
 	if (r == 0)
@@ -325,6 +342,7 @@ static void done(struct agent *agent)
 		rpc_server_drain(agent->server, DRAIN_MS);
 	engine_free(agent->engine);
 	rpc_server_free(agent->server);
+	loop_done(agent);
 	links_close(agent->links);
 	attach_free(agent->attach, agent->config.detach);
 	datapath_close(agent->datapath);

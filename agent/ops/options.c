@@ -22,7 +22,7 @@ static const struct row {
 	{"attach", "HOW", "attach", 0, "auto (tcx where the kernel has it), tcx or clsact"},
 	{"observe-ingress", NULL, "observe_ingress", 0, "count SciTags in what arrives, too"},
 	{"pin-dir", "DIR", "pin_dir", 0,
-	 "where marking lives on without the agent; \"\": it does not\n"
+	 "where marking outlives the agent; \"\": it does not\n"
 	 "(default " CONFIG_PIN_DIR_DEFAULT ")"},
 	{"detach", NULL, "detach", 0, "take everything off the host when told to stop"},
 	{"listen", "ADDRESS", "listen", 0,

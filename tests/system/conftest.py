@@ -68,7 +68,6 @@ def start_agent(network, directory):
                 interface,
                 "--listen",
                 target,
-                "--pin-dir=",
                 *options,
                 echo=lambda line: print(line, file=sys.stderr),
             )
