@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define cleanup(function) __attribute__((cleanup(function))) /* NOLINT(bugprone-macro-parentheses) */
+#define cleanup(function) __attribute__((cleanup(function)))
 
 /* The value of a pointer whose variable gives it up. */
 #define take(pointer)                                   \

@@ -22,7 +22,7 @@
 #include "ops/config.h"
 #include "ops/log.h"
 #include "ops/options.h"
-#include "ops/read_file.h"
+#include "ops/registry_file.h"
 #include "rpc/server.h"
 #include "service/service.h"
 #include "store/store.h"
@@ -33,18 +33,19 @@
 /* Everything that lives as long as the process, in the order in which it is made. */
 struct agent {
 	struct config config;
+	struct event_base *base; /* the main loop */
+	struct event *terminate, *interrupt, *news;
 	struct registry *registry;
 	struct store *store;
 	struct pins *pins; /* NULL: nothing is pinned */
 	struct datapath *datapath;
 	struct attach *attach;
 	struct links *links;
-	struct event_base *base;
-	struct event *on_terminate, *on_interrupt, *on_links;
 	struct engine *engine;
 	struct service service;
 	struct rpc_service methods;
 	struct rpc_server *server;
+	bool serving;
 };
 
 static int fail(int error, const char *step)
@@ -53,24 +54,35 @@ static int fail(int error, const char *step)
 	return error;
 }
 
+static void stop(evutil_socket_t signal, short what, void *user)
+{
+	(void)what;
+	log_info("stopping on signal %d", (int)signal);
+	event_base_loopbreak(user);
+}
+
+/* From here on a signal waits until the main loop runs. */
+static int catch_signals(struct agent *agent)
+{
+	signal(SIGPIPE, SIG_IGN);
+	agent->base = event_base_new();
+	if (!agent->base)
+		return fail(-ENOMEM, "make the main loop");
+	agent->terminate = evsignal_new(agent->base, SIGTERM, stop, agent->base);
+	agent->interrupt = evsignal_new(agent->base, SIGINT, stop, agent->base);
+	if (!agent->terminate || !agent->interrupt || event_add(agent->terminate, NULL) < 0 ||
+	    event_add(agent->interrupt, NULL) < 0)
+		return fail(-ENOMEM, "catch signals");
+	return 0;
+}
+
 static int load_registry(struct agent *agent)
 {
-	const char *path = agent->config.registry;
-	cleanup(free_bytes) char *json = NULL;
-	struct fault fault;
-	size_t length;
-	int r;
+	struct fault fault = {.message = "no memory for the registry"};
+	int r = registry_load(agent->config.registry, &agent->registry, &fault);
 
-	if (!path)
-		return registry_builtin(&agent->registry);
-	r = read_file(path, &json, &length);
-	if (r < 0) {
-		log_error("cannot read the registry %s: %s", path, strerror(-r));
-		return r;
-	}
-	r = registry_parse(json, length, &agent->registry, &fault);
 	if (r < 0)
-		log_error("registry %s: %s", path, fault.message);
+		log_error("%s", fault.message);
 	return r;
 }
 
@@ -147,6 +159,20 @@ static void log_link(enum links_event event, const struct attach_interface *inte
 	}
 }
 
+/* After a failure it is tried again in a second, or as soon as there is news. */
+static void follow_links(evutil_socket_t fd, short what, void *user)
+{
+	static const struct timeval second = {.tv_sec = 1};
+	struct agent *agent = user;
+	int r = links_read(agent->links);
+
+	(void)fd;
+	(void)what;
+	if (r < 0)
+		log_warning("cannot follow the interfaces: %s", strerror(-r));
+	event_add(agent->news, r < 0 ? &second : NULL);
+}
+
 /* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
 static int attach_interfaces(struct agent *agent)
 {
@@ -157,6 +183,10 @@ static int attach_interfaces(struct agent *agent)
 
 	if (r < 0)
 		return fail(r, "follow the interfaces");
+	agent->news =
+		event_new(agent->base, links_fd(agent->links), EV_READ, follow_links, agent);
+	if (!agent->news || event_add(agent->news, NULL) < 0)
+		return fail(-ENOMEM, "follow the interfaces");
 	if (names->n == 0)
 		log_warning("no interfaces configured: nothing will be marked");
 	return 0;
@@ -227,73 +257,18 @@ static int start_server(struct agent *agent)
 	r = rpc_server_start(agent->server);
 	if (r < 0)
 		return fail(r, "start the server");
+	agent->serving = true;
 	rpc_server_set_serving(agent->server, true);
 	log_info("serving, version %s", WAYMARK_VERSION);
 	return 0;
 }
 
-/* ---- waiting ---- */
-
-static void stop(evutil_socket_t signal, short what, void *user)
-{
-	(void)what;
-	log_info("stopping on signal %d", (int)signal);
-	event_base_loopbreak(user);
-}
-
-/* After a failure it is tried again in a second, or as soon as there is news. */
-static void follow_links(evutil_socket_t fd, short what, void *user)
-{
-	static const struct timeval second = {.tv_sec = 1};
-	struct agent *agent = user;
-	int r = links_read(agent->links);
-
-	(void)fd;
-	(void)what;
-	if (r < 0)
-		log_warning("cannot follow the interfaces: %s", strerror(-r));
-	event_add(agent->on_links, r < 0 ? &second : NULL);
-}
-
-/* From here on a signal to stop is heeded once the agent waits. */
-static int prepare_loop(struct agent *agent)
-{
-	agent->base = event_base_new();
-	if (!agent->base)
-		return fail(-ENOMEM, "make the event loop");
-	agent->on_terminate = evsignal_new(agent->base, SIGTERM, stop, agent->base);
-	agent->on_interrupt = evsignal_new(agent->base, SIGINT, stop, agent->base);
-	agent->on_links =
-		event_new(agent->base, links_fd(agent->links), EV_READ, follow_links, agent);
-	if (!agent->on_terminate || !agent->on_interrupt || !agent->on_links ||
-	    event_add(agent->on_terminate, NULL) < 0 ||
-	    event_add(agent->on_interrupt, NULL) < 0 || event_add(agent->on_links, NULL) < 0)
-		return fail(-ENOMEM, "wait for signals");
-	return 0;
-}
-
-static void loop_done(struct agent *agent)
-{
-	struct event *const events[] = {agent->on_terminate, agent->on_interrupt,
-					agent->on_links};
-
-	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
-		if (events[i])
-			event_free(events[i]);
-	if (agent->base)
-		event_base_free(agent->base);
-}
-
-/* Returns when the agent is told to stop; follows the interfaces until then. */
-static int wait_for_stop(struct agent *agent)
-{
-	return event_base_dispatch(agent->base) < 0 ? fail(-EIO, "wait") : 0;
-}
-
 static int run(struct agent *agent)
 {
-	int r = load_registry(agent);
+	int r = catch_signals(agent);
 
+	if (r == 0)
+		r = load_registry(agent);
 	if (r == 0)
 		r = open_pins(agent);
 	if (r == 0)
@@ -306,11 +281,9 @@ static int run(struct agent *agent)
 	if (r == 0)
 		r = attach_interfaces(agent);
 	if (r == 0)
-		r = prepare_loop(agent);
-	if (r == 0)
 		r = start_server(agent);
-	if (r == 0)
-		r = wait_for_stop(agent);
+	if (r == 0 && event_base_dispatch(agent->base) < 0)
+		r = fail(-EIO, "run the main loop");
 	return r;
 }
 
@@ -338,19 +311,26 @@ static int clean_only(struct agent *agent)
 /* In reverse: nobody calls the engine any more once the server has drained. */
 static void done(struct agent *agent)
 {
-	if (agent->server)
+	if (agent->serving)
 		rpc_server_drain(agent->server, DRAIN_MS);
 	engine_free(agent->engine);
 	rpc_server_free(agent->server);
-	loop_done(agent);
+	if (agent->news)
+		event_free(agent->news);
 	links_close(agent->links);
 	attach_free(agent->attach, agent->config.detach);
 	datapath_close(agent->datapath);
-	if (agent->attach && agent->config.detach && agent->pins)
+	if (agent->config.detach && agent->pins)
 		clean_up(agent);
 	pins_close(agent->pins);
 	store_close(agent->store);
 	registry_free(agent->registry);
+	if (agent->terminate)
+		event_free(agent->terminate);
+	if (agent->interrupt)
+		event_free(agent->interrupt);
+	if (agent->base)
+		event_base_free(agent->base);
 	config_done(&agent->config);
 }
 
@@ -361,7 +341,6 @@ int main(int argc, char *argv[])
 	char error[CONFIG_ERROR_MAX];
 	int r = options_read(argc, argv, &agent.config, &action, error);
 
-	signal(SIGPIPE, SIG_IGN);
 	if (r < 0) {
 		fprintf(stderr, "waymarkd: %s\n", error);
 		config_done(&agent.config);

@@ -37,31 +37,38 @@ static __always_inline void order(struct __sk_buff *skb, const struct hit *hit,
 	skb->cb[ORDER_BYTES] = traffic.bytes;
 }
 
+/* Hands a packet that has a mark to the writer, which does not come back. Returns the verdict
+ * on one that stays as it is. */
+static __always_inline enum verdict mark_readable(struct __sk_buff *skb, struct packet *packet,
+						  __u32 kinds, struct traffic traffic)
+{
+	struct hit hit;
+
+	kinds = possible_kinds(packet, kinds);
+	if (!kinds)
+		return VERDICT_NO_MATCH;
+	hit = find_mark(packet, kinds);
+	if (!hit.word)
+		return hit.matched ? VERDICT_EXPIRED : VERDICT_NO_MATCH;
+	order(skb, &hit, packet, traffic);
+	bpf_tail_call(skb, &writers, 0);
+	return VERDICT_WRITE_FAILED;
+}
+
 /* Without any mark nothing is looked at, nothing counted: that is what makes it cheap. */
 static __always_inline int mark(struct __sk_buff *skb, __u32 link_header)
 {
 	__u32 kinds = control_word(CONTROL_KINDS);
 	struct packet packet;
 	struct traffic traffic;
-	struct hit hit = {};
 	int verdict;
 
 	if (!kinds)
 		return TC_ACT_UNSPEC;
 	verdict = parse(skb, link_header, &packet);
 	traffic = on_the_wire(skb, &packet);
-	if (!verdict) {
-		kinds = possible_kinds(&packet, kinds);
-		if (kinds)
-			hit = find_mark(&packet, kinds);
-		if (hit.word) {
-			order(skb, &hit, &packet, traffic);
-			bpf_tail_call(skb, &writers, 0);
-			verdict = VERDICT_WRITE_FAILED;
-		} else {
-			verdict = hit.matched ? VERDICT_EXPIRED : VERDICT_NO_MATCH;
-		}
-	}
+	if (!verdict)
+		verdict = mark_readable(skb, &packet, kinds, traffic);
 	count_verdict(skb, verdict, traffic);
 	return TC_ACT_UNSPEC;
 }

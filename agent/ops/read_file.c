@@ -18,8 +18,6 @@ int read_file(const char *path, char **ret, size_t *ret_length)
 	do {
 		char *grown;
 
-		if (length > READ_FILE_MAX)
-			return -EFBIG;
 		room = length + 65536;
 		grown = realloc(text, room + 1);
 		if (!grown)
@@ -28,6 +26,8 @@ int read_file(const char *path, char **ret, size_t *ret_length)
 		length += fread(text + length, 1, room - length, file);
 		if (ferror(file))
 			return errno ? -errno : -EIO;
+		if (length > READ_FILE_MAX)
+			return -EFBIG;
 	} while (length == room);
 	text[length] = '\0';
 	*ret = take(text);

@@ -33,7 +33,8 @@ static void call_batch(struct rpc_call *call, const grpc_op *ops, size_t count,
 		       struct rpc_tag *tag)
 {
 	rpc_call_ref(call);
-	if (grpc_call_start_batch(call->core, ops, count, tag, NULL) != GRPC_CALL_OK) {
+	if (grpc_call_start_batch(call->core, ops, count, tag_send(tag), NULL) !=
+	    GRPC_CALL_OK) {
 		grpc_call_cancel(call->core, NULL);
 		rpc_call_unref(call);
 	}
@@ -236,13 +237,16 @@ void call_start(struct rpc_call *call)
 		call_refuse(call, &status);
 		return;
 	}
-	call_watch_close(call);
 	if (call->entry->method->kind != RPC_UNARY)
 		call_answer(call);
 	if (call_reads_stream(call)) {
+		/* First, so that a client that has seen its stream open cannot leave it
+		 * before the handler has. */
 		call_deliver(call, CALL_OPENED);
+		call_watch_close(call);
 		call_receive(call);
 	} else {
+		call_watch_close(call);
 		call_deliver(call, CALL_MESSAGE);
 	}
 	rpc_call_unref(call);

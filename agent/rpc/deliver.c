@@ -13,8 +13,8 @@
 /* With the lock: takes the next event that may be delivered now; 0: none. */
 static unsigned int call_take_event(struct rpc_call *call)
 {
-	static const enum call_event order[] = {CALL_OPENED, CALL_WRITABLE, CALL_MESSAGE,
-						CALL_HALF_CLOSED, CALL_CLOSED};
+	static const enum call_event order[] = {CALL_OPENED,  CALL_WRITABLE,	CALL_DRAIN,
+						CALL_MESSAGE, CALL_HALF_CLOSED, CALL_CLOSED};
 
 	if (call->ended)
 		call->events &= CALL_CLOSED;
@@ -24,6 +24,11 @@ static unsigned int call_take_event(struct rpc_call *call)
 		/* A client that does not take its answers gets no more questions read. */
 		if (order[i] == CALL_MESSAGE && call->sending)
 			continue;
+		/* What a stream could not send before, for instance NOT_SERVING, it may yet. */
+		if (order[i] == CALL_DRAIN && call->sending && !call->last_send)
+			continue;
+		if (order[i] == CALL_WRITABLE && call->events & CALL_DRAIN)
+			call->last_send = true;
 		call->events &= ~(unsigned int)order[i];
 		return order[i];
 	}
@@ -82,6 +87,14 @@ static void call_handle_message(struct rpc_call *call)
 	call_receive(call);
 }
 
+static void call_drain(struct rpc_call *call)
+{
+	struct rpc_status status = {.code = 0};
+
+	streams_refuse(&status);
+	rpc_call_finish(call, &status, NULL);
+}
+
 static void call_handle(struct rpc_call *call, unsigned int event)
 {
 	const struct rpc_method *method = call->entry->method;
@@ -100,6 +113,9 @@ static void call_handle(struct rpc_call *call, unsigned int event)
 		break;
 	case CALL_WRITABLE:
 		handler = method->writable;
+		break;
+	case CALL_DRAIN:
+		call_drain(call);
 		break;
 	case CALL_CLOSED:
 		handler = call->announced ? method->closed : NULL;

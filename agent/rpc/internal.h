@@ -10,6 +10,7 @@
 #ifndef WAYMARK_RPC_INTERNAL_H
 #define WAYMARK_RPC_INTERNAL_H
 
+#include <assert.h>
 #include <grpc/grpc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,7 +25,25 @@
 
 struct rpc_tag {
 	void (*done)(struct rpc_tag *tag, bool ok);
+	/* With the C core. Also carries what this thread wrote to the one that gets the tag,
+	 * for ThreadSanitizer does not see how the C core does that. */
+	atomic_bool away;
 };
+
+static inline void *tag_send(struct rpc_tag *tag)
+{
+	bool twice = atomic_exchange(&tag->away, true);
+
+	assert(!twice);
+	(void)twice;
+	return tag;
+}
+
+static inline void tag_receive(struct rpc_tag *tag, bool ok)
+{
+	atomic_exchange(&tag->away, false);
+	tag->done(tag, ok);
+}
 
 /* One method that the server serves. */
 struct rpc_entry {
@@ -60,6 +79,7 @@ enum call_event {
 	CALL_HALF_CLOSED = 1 << 2,
 	CALL_WRITABLE = 1 << 3,
 	CALL_CLOSED = 1 << 4,
+	CALL_DRAIN = 1 << 5, /* a stream is to end: the server stops */
 };
 
 /* Lives in the arena of the C core's call. */
@@ -85,6 +105,7 @@ struct rpc_call {
 	bool announced; /* the handler knows of this call */
 	bool answering; /* the initial metadata were sent */
 	bool sending; /* a message is not taken over yet */
+	bool last_send; /* the handler was told `writable` after CALL_DRAIN had come */
 	bool half_closed; /* by the client, and the handler knows */
 	bool ended; /* rpc_call_finish() was called, or the client has gone */
 	bool final_waits; /* `final` is complete, its batch not started: `sending` */

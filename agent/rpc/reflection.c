@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <grpc/status.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "cleanup.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "grpc/reflection/v1alpha/reflection.pb-c.h"
 #include "rpc/file_set.h"
@@ -25,7 +25,17 @@ struct reflection {
 	struct rpc_service services[REFLECTION_SERVICES];
 };
 
-static void reflection_send(struct rpc_call *call, Response *response)
+static Response reflection_answer(Request *request, int answers)
+{
+	Response response = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__INIT;
+
+	response.valid_host = request->host;
+	response.original_request = request;
+	response.message_response_case = answers;
+	return response;
+}
+
+static void reflection_send(struct rpc_call *call, const Response *response)
 {
 	struct rpc_status status = {.code = 0};
 	int err = rpc_call_send(call, &response->base);
@@ -37,21 +47,23 @@ static void reflection_send(struct rpc_call *call, Response *response)
 	rpc_call_finish(call, &status, NULL);
 }
 
-static void reflection_fail(struct rpc_call *call, Response *response, int code, char *message)
+static void reflection_fail(struct rpc_call *call, Request *request, int code,
+			    const char *message)
 {
+	Response response = reflection_answer(request, ANSWERS(ERROR_RESPONSE));
 	Grpc__Reflection__V1__ErrorResponse error = GRPC__REFLECTION__V1__ERROR_RESPONSE__INIT;
 
 	error.error_code = code;
-	error.error_message = message;
-	response->message_response_case = ANSWERS(ERROR_RESPONSE);
-	response->error_response = &error;
-	reflection_send(call, response);
+	error.error_message = (char *)message;
+	response.error_response = &error;
+	reflection_send(call, &response);
 }
 
-static void reflection_send_files(struct rpc_call *call, Response *response, const bool *wanted,
+static void reflection_send_files(struct rpc_call *call, Request *request, const bool *wanted,
 				  ProtobufCBinaryData *files)
 {
 	const struct reflection *reflection = rpc_call_service(call);
+	Response response = reflection_answer(request, ANSWERS(FILE_DESCRIPTOR_RESPONSE));
 	Grpc__Reflection__V1__FileDescriptorResponse answer =
 		GRPC__REFLECTION__V1__FILE_DESCRIPTOR_RESPONSE__INIT;
 
@@ -63,94 +75,80 @@ static void reflection_send_files(struct rpc_call *call, Response *response, con
 			files[answer.n_file_descriptor_proto++] = (ProtobufCBinaryData){
 				.len = wire_left(file), .data = (uint8_t *)file->at};
 	}
-	response->message_response_case = ANSWERS(FILE_DESCRIPTOR_RESPONSE);
-	response->file_descriptor_response = &answer;
-	reflection_send(call, response);
+	response.file_descriptor_response = &answer;
+	reflection_send(call, &response);
 }
 
 /* With all imports, for the asking tool could not use the file without them. */
-static void reflection_file(struct rpc_call *call, Response *response, int file)
+static void reflection_file(struct rpc_call *call, Request *request, int file)
 {
 	const struct reflection *reflection = rpc_call_service(call);
 	size_t count = reflection->files.count;
-	ProtobufCBinaryData *files;
-	bool *wanted;
+	cleanup(free_bytes) ProtobufCBinaryData *files = calloc(count, sizeof(*files));
+	cleanup(free_bytes) bool *wanted = calloc(count, sizeof(*wanted));
 
 	if (file < 0) {
-		reflection_fail(call, response, GRPC_STATUS_NOT_FOUND, (char *)"not found");
-		return;
-	}
-	wanted = calloc(count, sizeof(*wanted));
-	files = calloc(count, sizeof(*files));
-	if (wanted && files) {
-		file_set_closure(&reflection->files, file, wanted);
-		reflection_send_files(call, response, wanted, files);
+		reflection_fail(call, request, GRPC_STATUS_NOT_FOUND, "not found");
+	} else if (!wanted || !files) {
+		reflection_fail(call, request, GRPC_STATUS_RESOURCE_EXHAUSTED, "no memory");
 	} else {
-		reflection_fail(call, response, GRPC_STATUS_RESOURCE_EXHAUSTED,
-				(char *)"no memory");
+		file_set_closure(&reflection->files, file, wanted);
+		reflection_send_files(call, request, wanted, files);
 	}
-	free(wanted);
-	free(files);
 }
 
-static void reflection_list(struct rpc_call *call, Response *response)
+static void reflection_list(struct rpc_call *call, Request *request)
 {
 	const struct reflection *reflection = rpc_call_service(call);
 	const struct rpc_server *server = reflection->server;
+	Response response = reflection_answer(request, ANSWERS(LIST_SERVICES_RESPONSE));
 	Grpc__Reflection__V1__ListServiceResponse answer =
 		GRPC__REFLECTION__V1__LIST_SERVICE_RESPONSE__INIT;
-	Grpc__Reflection__V1__ServiceResponse *items =
+	cleanup(free_bytes) Grpc__Reflection__V1__ServiceResponse *items =
 		calloc(server->n_services, sizeof(*items));
-	Grpc__Reflection__V1__ServiceResponse **list =
+	cleanup(free_bytes) Grpc__Reflection__V1__ServiceResponse **list =
 		calloc(server->n_services, sizeof(Grpc__Reflection__V1__ServiceResponse *));
 
-	for (size_t i = 0; items && list && i < server->n_services; i++) {
+	if (!items || !list) {
+		reflection_fail(call, request, GRPC_STATUS_RESOURCE_EXHAUSTED, "no memory");
+		return;
+	}
+	for (size_t i = 0; i < server->n_services; i++) {
 		grpc__reflection__v1__service_response__init(&items[i]);
 		items[i].name = (char *)server->services[i]->name;
 		list[answer.n_service++] = &items[i];
 	}
 	answer.service = list;
-	response->message_response_case = ANSWERS(LIST_SERVICES_RESPONSE);
-	response->list_services_response = &answer;
-	if (answer.n_service)
-		reflection_send(call, response);
-	else
-		reflection_fail(call, response, GRPC_STATUS_RESOURCE_EXHAUSTED,
-				(char *)"no memory");
-	free(list);
-	free(items);
+	response.list_services_response = &answer;
+	reflection_send(call, &response);
 }
 
 static void reflection_message(struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const struct reflection *reflection = rpc_call_service(call);
+	const struct file_set *files = &reflection->files;
 	Request *request = (Request *)message;
-	Response response = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__INIT;
 
-	response.valid_host = request->host;
-	response.original_request = request;
 	switch (request->message_request_case) {
 	case ASKS(LIST_SERVICES):
-		reflection_list(call, &response);
+		reflection_list(call, request);
 		break;
 	case ASKS(FILE_BY_FILENAME):
-		reflection_file(
-			call, &response,
-			file_set_find_name(&reflection->files, request->file_by_filename));
+		reflection_file(call, request,
+				file_set_find_name(files, request->file_by_filename));
 		break;
 	case ASKS(FILE_CONTAINING_SYMBOL):
-		reflection_file(call, &response,
-				file_set_find_symbol(&reflection->files,
-						     request->file_containing_symbol));
+		reflection_file(call, request,
+				file_set_find_symbol(files, request->file_containing_symbol));
 		break;
 	case ASKS(FILE_CONTAINING_EXTENSION):
 	case ASKS(ALL_EXTENSION_NUMBERS_OF_TYPE):
-		reflection_fail(call, &response, GRPC_STATUS_NOT_FOUND,
-				(char *)"there are no extensions");
+		reflection_fail(call, request, GRPC_STATUS_NOT_FOUND,
+				"there are no extensions");
 		break;
 	default:
-		reflection_fail(call, &response, GRPC_STATUS_INVALID_ARGUMENT,
-				(char *)"the request asks for nothing");
+		reflection_fail(call, request, GRPC_STATUS_INVALID_ARGUMENT,
+				"the request asks for nothing");
 		break;
 	}
 }

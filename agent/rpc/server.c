@@ -174,11 +174,10 @@ static bool server_turn(struct rpc_server *server)
 {
 	grpc_event event = grpc_completion_queue_next(
 		server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-	struct rpc_tag *tag = event.tag;
 
 	if (event.type != GRPC_OP_COMPLETE)
 		return event.type != GRPC_QUEUE_SHUTDOWN;
-	tag->done(tag, event.success);
+	tag_receive(event.tag, event.success);
 	return true;
 }
 
@@ -243,7 +242,8 @@ void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 		return;
 	health_set(server->health, false);
 	listeners_stop(server);
-	grpc_server_shutdown_and_notify(server->core, server->queue, &server->stopped);
+	grpc_server_shutdown_and_notify(server->core, server->queue,
+					tag_send(&server->stopped));
 	streams_drain(server);
 	/* Without threads nobody else turns the queue. */
 	while (!server->n_threads && !server->stop_done)

@@ -22,7 +22,7 @@ static grpc_call_error slot_arm(struct rpc_slot *slot)
 	if (!entry->registered)
 		return grpc_server_request_call(server->core, &slot->call, &slot->details,
 						&slot->metadata, server->queue, server->queue,
-						&slot->arrived);
+						tag_send(&slot->arrived));
 	return grpc_server_request_registered_call(
 		server->core, entry->registered, &slot->call, &slot->deadline, &slot->metadata,
 		reads_first ? &slot->payload : NULL, server->queue, server->queue,

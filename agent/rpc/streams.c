@@ -57,16 +57,32 @@ static bool stream_is_complete(struct rpc_call *call)
 	return complete;
 }
 
+/* With the server's lock: takes a call off the list. */
+static struct rpc_call *streams_take(struct rpc_server *server)
+{
+	struct rpc_call *call = server->streams;
+
+	if (!call)
+		return NULL;
+	server->streams = call->next;
+	if (call->next)
+		call->next->linked_from = &server->streams;
+	call->linked_from = NULL;
+	return rpc_call_ref(call);
+}
+
 void streams_drain(struct rpc_server *server)
 {
-	struct rpc_status status = {.code = 0};
+	struct rpc_call *call;
 
-	streams_refuse(&status);
 	pthread_mutex_lock(&server->lock);
 	server->draining = true;
-	/* Nothing leaves the list meanwhile: that takes the lock, on other threads. */
-	for (struct rpc_call *call = server->streams; call; call = call->next)
+	while ((call = streams_take(server))) {
+		pthread_mutex_unlock(&server->lock);
 		if (!stream_is_complete(call))
-			rpc_call_finish(call, &status, NULL);
+			call_deliver(call, CALL_DRAIN);
+		rpc_call_unref(call);
+		pthread_mutex_lock(&server->lock);
+	}
 	pthread_mutex_unlock(&server->lock);
 }

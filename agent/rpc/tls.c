@@ -3,12 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "rpc/limits.h"
@@ -57,14 +54,14 @@ static int file_read(const char *path, char **ret)
 	return 0;
 }
 
-/* `kind` as in "-----BEGIN ... CERTIFICATE-----". */
+/* `kind` as in "-----BEGIN EC PRIVATE KEY-----". */
 static bool text_is_pem(const char *text, const char *kind)
 {
 	const char *begin = strstr(text, "-----BEGIN ");
-	const char *line_end = begin ? strchr(begin, '\n') : NULL;
 	const char *found = begin ? strstr(begin, kind) : NULL;
 
-	return found && line_end && found < line_end;
+	/* On the same line. */
+	return found && found < begin + strcspn(begin, "\n");
 }
 
 static int pem_read(const char *path, const char *kind, char **ret, char *error,
@@ -77,7 +74,7 @@ static int pem_read(const char *path, const char *kind, char **ret, char *error,
 		snprintf(error, error_size, "%s: %s", path, strerror(-err));
 		return err;
 	}
-	if (err || !text_is_pem(text, kind)) {
+	if (!text || !text_is_pem(text, kind)) {
 		snprintf(error, error_size, "%s: holds no %s in PEM form", path, kind);
 		return -EINVAL;
 	}

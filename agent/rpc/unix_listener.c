@@ -79,13 +79,29 @@ static int path_clear(const struct sockaddr_un *address)
 	return unlink(address->sun_path) ? -errno : 0;
 }
 
+/* /run is empty after a boot: makes the socket's own folder, none above it. */
+static int folder_make(const char *path)
+{
+	cleanup(free_bytes) char *folder = strdup(path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+
+	if (!folder)
+		return -ENOMEM;
+	if (!slash || slash == folder)
+		return 0;
+	*slash = '\0';
+	return mkdir(folder, 0755) && errno != EEXIST ? -errno : 0;
+}
+
 static int listener_bind(struct unix_listener *listener)
 {
 	const struct sockaddr *address = (const struct sockaddr *)&listener->address;
 	struct stat status;
 	mode_t mask;
-	int err;
+	int err = folder_make(listener->address.sun_path);
 
+	if (err)
+		return err;
 	listener->lock = lock_open(listener->lock_path);
 	if (listener->lock < 0)
 		return listener->lock;

@@ -10,7 +10,8 @@
 
 struct unix_listener;
 
-/* Binds `path` with mode 0660. A socket there that nobody listens on is replaced. 0;
+/* Binds `path` with mode 0660; makes its folder if that is missing. A socket there that nobody
+ * listens on is replaced. 0;
  * -EADDRINUSE: somebody lives there; -ENOTSOCK: the path is something else; -ENAMETOOLONG; or
  * another negative errno. */
 int unix_listener_new(const char *path, struct unix_listener **ret);

@@ -42,7 +42,6 @@ static int read_token(const char *text, const struct page_token *expected, uint6
 {
 	struct page_token token;
 
-	*ret_after = 0;
 	if (!text[0])
 		return 0;
 	if (page_token_read(text, &token) < 0)
@@ -113,7 +112,7 @@ void handle_list_marks(struct rpc_call *call, const ProtobufCMessage *message)
 	const struct service *service = rpc_call_service(call);
 	struct page page = {.size = page_size(request->page_size)};
 	struct page_token token = {.position = 0};
-	uint64_t after, revision = engine_revision(service->engine);
+	uint64_t after = 0, revision = engine_revision(service->engine);
 	struct fault fault;
 	int r = list_filter_read(request, service->registry, &page.filter, &fault);
 

@@ -8,23 +8,33 @@
 
 #define VERSION 1
 
-struct packed_token {
-	uint8_t version;
-	uint8_t state_id[16];
-	uint64_t filter, position; /* big endian */
-} __attribute__((packed));
+/* Where the parts are. */
+enum { AT_STATE_ID = 1, AT_FILTER = 17, AT_POSITION = 25, OCTETS = 33 };
 
-_Static_assert(2 * sizeof(struct packed_token) + 1 == PAGE_TOKEN_TEXT_SIZE, "hex and NUL");
+_Static_assert(2 * OCTETS + 1 == PAGE_TOKEN_TEXT_SIZE, "hex and NUL");
+
+static void put_number(uint8_t *to, uint64_t number)
+{
+	number = htobe64(number);
+	memcpy(to, &number, sizeof(number));
+}
+
+static uint64_t get_number(const uint8_t *from)
+{
+	uint64_t number;
+
+	memcpy(&number, from, sizeof(number));
+	return be64toh(number);
+}
 
 void page_token_write(const struct page_token *token, char text[static PAGE_TOKEN_TEXT_SIZE])
 {
-	struct packed_token packed = {.version = VERSION,
-				      .filter = htobe64(token->filter),
-				      .position = htobe64(token->position)};
-	const uint8_t *octets = (const uint8_t *)&packed;
+	uint8_t octets[OCTETS] = {VERSION};
 
-	memcpy(packed.state_id, token->state_id, sizeof(packed.state_id));
-	for (size_t i = 0; i < sizeof(packed); i++)
+	memcpy(octets + AT_STATE_ID, token->state_id, sizeof(token->state_id));
+	put_number(octets + AT_FILTER, token->filter);
+	put_number(octets + AT_POSITION, token->position);
+	for (size_t i = 0; i < OCTETS; i++)
 		snprintf(text + 2 * i, 3, "%02x", octets[i]);
 }
 
@@ -37,22 +47,21 @@ static int digit(char c)
 
 int page_token_read(const char *text, struct page_token *ret)
 {
-	struct packed_token packed;
-	uint8_t *octets = (uint8_t *)&packed;
+	uint8_t octets[OCTETS] = {0};
 
-	if (strlen(text) != 2 * sizeof(packed))
+	if (strlen(text) != 2 * OCTETS)
 		return -EINVAL;
-	for (size_t i = 0; i < sizeof(packed); i++) {
+	for (size_t i = 0; i < OCTETS; i++) {
 		int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return -EINVAL;
 		octets[i] = (uint8_t)(high << 4 | low);
 	}
-	if (packed.version != VERSION)
+	if (octets[0] != VERSION)
 		return -EINVAL;
-	memcpy(ret->state_id, packed.state_id, sizeof(ret->state_id));
-	ret->filter = be64toh(packed.filter);
-	ret->position = be64toh(packed.position);
+	memcpy(ret->state_id, octets + AT_STATE_ID, sizeof(ret->state_id));
+	ret->filter = get_number(octets + AT_FILTER);
+	ret->position = get_number(octets + AT_POSITION);
 	return 0;
 }

@@ -31,6 +31,7 @@ void handle_get_mark(struct rpc_call *call, const ProtobufCMessage *message)
 	struct wire_mark mark;
 	struct match match;
 	struct fault fault;
+	int r;
 
 	if (wire_read_match(request->match, &match, &fault) < 0) {
 		fault_prefix(&fault, "match");
@@ -38,8 +39,9 @@ void handle_get_mark(struct rpc_call *call, const ProtobufCMessage *message)
 		return;
 	}
 	reply_header(&header, service, engine_revision(service->engine));
-	if ((request->effective ? engine_effective : engine_get)(service->engine, &match,
-								 &found) < 0) {
+	r = request->effective ? engine_effective(service->engine, &match, &found)
+			       : engine_get(service->engine, &match, &found);
+	if (r < 0) {
 		refuse_absent(call, &match, request->effective);
 		return;
 	}

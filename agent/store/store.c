@@ -200,8 +200,8 @@ int store_commit(struct store *store)
 		store->revision = change->revision;
 		if (!change->mark)
 			continue;
-		store->records[store->n_records++] =
-			(struct record){change->revision, take(change->mark)};
+		store->records[store->n_records].revision = change->revision;
+		store->records[store->n_records++].mark = take(change->mark);
 		store->n_live++;
 	}
 	if (store->n_records > 64 && store->n_live < store->n_records / 2)

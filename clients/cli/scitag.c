@@ -5,7 +5,7 @@
 
 #include "agent/core/scitag.h"
 #include "exit_code.h"
-#include "registry_file.h"
+#include "agent/ops/registry_file.h"
 #include "table.h"
 #include "text.h"
 
@@ -148,12 +148,11 @@ static int action_run(struct cli *cli, size_t action, const char *registry_path,
 {
 	cleanup(free_registry) struct registry *registry = NULL;
 	struct scitag_output output = {.cli = cli};
-	char reason[REASON_MAX];
+	struct fault fault = {.message = "no memory"};
 	int code;
 
-	if (registry_path ? registry_read_file(registry_path, &registry, reason)
-			  : registry_builtin(&registry))
-		return cli_usage(cli, "scitag: --registry '%s': %s", registry_path, reason);
+	if (registry_load(registry_path, &registry, &fault))
+		return cli_usage(cli, "scitag: --registry: %s", fault.message);
 	table_init(&output.table, cli->out, columns, sizeof(columns) / sizeof(columns[0]));
 	code = actions[action].main(&output, registry, argument);
 	if (!code && cli->output == OUTPUT_TABLE)

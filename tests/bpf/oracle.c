@@ -7,7 +7,6 @@
 
 /* A packet as far as it could be read. */
 struct reading {
-	enum verdict verdict; /* NO_MATCH: readable */
 	size_t network, transport;
 	uint8_t protocol;
 	bool has_ports, jumbo;

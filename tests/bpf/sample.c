@@ -161,15 +161,20 @@ static struct lab_mark random_match(struct sample *sample)
 	return mark;
 }
 
+static bool is_same_match(const struct lab_mark *one, const struct lab_mark *other)
+{
+	return one->kind == other->kind && one->length == other->length &&
+	       one->protocol == other->protocol && one->source_port == other->source_port &&
+	       one->destination_port == other->destination_port &&
+	       memcmp(one->source, other->source, sizeof(one->source)) == 0 &&
+	       memcmp(one->destination, other->destination, sizeof(one->destination)) == 0;
+}
+
 static bool is_new(const struct lab_mark *mark, const struct lab_mark marks[], size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct lab_mark other = marks[i];
-
-		other.word = 0;
-		if (memcmp(mark, &other, sizeof(other)) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (is_same_match(mark, &marks[i]))
 			return false;
-	}
 	return true;
 }
 

@@ -57,7 +57,7 @@ static void test_known_pair_with_any_entropy(void **state)
 
 		expect_untouched(lab_observe_l2(*state), &frame);
 	}
-	expect_observed(*state, label_pair(CMS_CACHE), 32, 32 * (40 + 20 + 32));
+	expect_observed(*state, label_pair(CMS_CACHE), 32, 32ull * (40 + 20 + 32));
 }
 
 static void test_the_rest_is_other(void **state)
@@ -70,7 +70,7 @@ static void test_the_rest_is_other(void **state)
 
 		expect_untouched(lab_observe_l2(*state), &frame);
 	}
-	expect_observed(*state, PAIR_OTHER, 4, 4 * (40 + 8 + 32));
+	expect_observed(*state, PAIR_OTHER, 4, 4ull * (40 + 8 + 32));
 }
 
 static void test_every_pair_has_its_own_bit(void **state)

@@ -217,10 +217,12 @@ static void test_clear_filter_bit_means_no_mark(void **state)
 	all_marks(marks);
 	for (size_t i = 0; i < MARKS; i++) {
 		program_one(lab, marks[i]);
-		memset(lab->filter, (uint8_t) ~(marks[i].kind * 0x11u), LAB_FILTER_WORDS * 8);
+		memset(lab->filter, (uint8_t) ~(marks[i].kind * 0x11u),
+		       sizeof(uint64_t) * LAB_FILTER_WORDS);
 		expect_untouched(lab_mark_l2(lab), &frame);
 		expect_verdict(lab, VERDICT_NO_MATCH, 1);
-		memset(lab->filter, 0xFF, LAB_FILTER_WORDS * 8); /* stale bits do no harm */
+		memset(lab->filter, 0xFF,
+		       sizeof(uint64_t) * LAB_FILTER_WORDS); /* stale bits do no harm */
 		expect_label(lab_mark_l2(lab), &frame, LABEL(i));
 	}
 }

@@ -202,7 +202,7 @@ static void test_authentication_header(void **state)
 {
 	struct ends ends = usual();
 
-	for (size_t length = 12; length <= 1028; length += 127 * 4) {
+	for (size_t length = 12; length <= 1028; length += 508) {
 		struct frame frame = frame_ethernet();
 
 		frame_ipv6(&frame, &ends, IPPROTO_AH);
@@ -288,74 +288,6 @@ static void test_payload_length_is_not_believed(void **state)
 	}
 }
 
-/* Cuts a packet at every octet that the kernel lets it be run with: it refuses frames shorter
- * than Ethernet's header, recent ones also untagged IPv6 shorter than IPv6's own (those go
- * over a real device in test_wire.c). Below `needed` it is truncated. */
-static void expect_cut(struct lab *lab, const struct frame *whole, size_t needed)
-{
-	for (size_t length = ETH_HLEN; length <= whole->length; length++) {
-		struct frame cut = *whole;
-
-		cut.length = length;
-		program_one(lab, mark_host(TARGET, word_raw(LABEL)));
-		if (lab_try(lab_mark_l2(lab), &cut, NULL).error) {
-			assert_true(length < cut.network + 40 && cut.network == ETH_HLEN);
-			continue;
-		}
-		program_one(lab, mark_host(TARGET, word_raw(LABEL)));
-		if (length >= needed)
-			expect_label(lab_mark_l2(lab), &cut, LABEL);
-		else
-			expect_untouched(lab_mark_l2(lab), &cut);
-		expect_verdict(lab, length < needed ? VERDICT_TRUNCATED : VERDICT_MARKED, 1);
-	}
-}
-
-static void test_truncated_plain(void **state)
-{
-	struct ends ends = usual();
-	struct frame tcp = frame_plain(&ends, IPPROTO_TCP);
-	struct frame icmp = frame_plain(&ends, IPPROTO_ICMPV6);
-
-	expect_cut(*state, &tcp, ETH_HLEN + 40 + 4);
-	expect_cut(*state, &icmp, ETH_HLEN + 40);
-}
-
-static void test_truncated_behind_tags(void **state)
-{
-	static const uint16_t tags[] = {ETH_P_8021AD, ETH_P_8021Q};
-	struct frame one = tagged(tags, 1), two = tagged(tags, 2);
-
-	expect_cut(*state, &one, ETH_HLEN + 4 + 40 + 4);
-	expect_cut(*state, &two, ETH_HLEN + 8 + 40 + 4);
-}
-
-static void test_truncated_extensions(void **state)
-{
-	static const uint16_t tags[] = {ETH_P_8021Q};
-	struct ends ends = usual();
-	struct frame frame = frame_ethernet();
-
-	frame_tag(&frame, tags[0]);
-	frame_ipv6(&frame, &ends, IPPROTO_HOPOPTS);
-	frame_extension(&frame, IPPROTO_FRAGMENT, 24);
-	frame_fragment(&frame, IPPROTO_DSTOPTS, 0, true);
-	frame_extension(&frame, IPPROTO_UDP, 16);
-	finish_udp(&frame);
-	expect_cut(*state, &frame, ETH_HLEN + 4 + 40 + 24 + 8 + 16 + 4);
-}
-
-/* No ports follow, yet the extension header itself must be there. */
-static void test_truncated_last_extension(void **state)
-{
-	struct ends ends = usual();
-	struct frame frame = frame_ethernet();
-
-	frame_ipv6(&frame, &ends, IPPROTO_DSTOPTS);
-	frame_extension(&frame, IPPROTO_NONE, 32);
-	expect_cut(*state, &frame, ETH_HLEN + 40 + 32);
-}
-
 static struct frame bare(uint8_t protocol)
 {
 	struct ends ends = usual();
@@ -410,10 +342,6 @@ int main(void)
 		cmocka_unit_test(test_too_many_extensions_hide_the_ports),
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_payload_length_is_not_believed),
-		cmocka_unit_test(test_truncated_plain),
-		cmocka_unit_test(test_truncated_behind_tags),
-		cmocka_unit_test(test_truncated_extensions),
-		cmocka_unit_test(test_truncated_last_extension),
 		cmocka_unit_test(test_no_ethernet_header),
 		cmocka_unit_test(test_no_ethernet_header_other_protocols),
 	};

@@ -46,7 +46,7 @@ static void expect_count(const struct lab *lab, uint32_t ifindex, enum verdict v
 static void expect_nonlinear(struct lab *lab, const struct wire *wire, size_t linear)
 {
 	struct virtio_net_hdr offload = {.hdr_len = (uint16_t)linear};
-	struct frame before = udp_frame(true, PAYLOAD), after = before;
+	struct frame before = udp_frame(true, PAYLOAD), after;
 
 	frame_set_class(&before, 0xB9);
 	after = before;

@@ -7,6 +7,7 @@ WAYMARK_BIN says which waymarkd and waymark are tested; default: build/dev/bin.
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -28,6 +29,8 @@ def pytest_sessionstart():
     for program in ("waymarkd", "waymark"):
         if not (BINARIES / program).exists():
             pytest.exit(f"{BINARIES / program} is missing: ./dev build dev makes it", 2)
+    # Whoever ends us, fixtures clear up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Before gRPC starts its threads: they stay where they were born.
     net.isolate()
 

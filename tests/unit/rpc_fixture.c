@@ -20,7 +20,9 @@ static void echo_unary(struct rpc_call *call, const ProtobufCMessage *request)
 {
 	struct rpc_fixture *fixture = rpc_call_service(call);
 
+	pthread_mutex_lock(&fixture->lock);
 	fixture->peer = *rpc_call_peer(call);
+	pthread_mutex_unlock(&fixture->lock);
 	fixture_count(fixture, &fixture->unary);
 	rpc_call_finish(call, NULL, request);
 }
@@ -240,6 +242,26 @@ void rpc_fixture_wait(struct rpc_fixture *fixture, const unsigned int *counter,
 	while (*counter < value)
 		pthread_cond_wait(&fixture->changed, &fixture->lock);
 	pthread_mutex_unlock(&fixture->lock);
+}
+
+unsigned int rpc_fixture_read(struct rpc_fixture *fixture, const unsigned int *counter)
+{
+	unsigned int value;
+
+	pthread_mutex_lock(&fixture->lock);
+	value = *counter;
+	pthread_mutex_unlock(&fixture->lock);
+	return value;
+}
+
+struct rpc_peer rpc_fixture_peer(struct rpc_fixture *fixture)
+{
+	struct rpc_peer peer;
+
+	pthread_mutex_lock(&fixture->lock);
+	peer = fixture->peer;
+	pthread_mutex_unlock(&fixture->lock);
+	return peer;
 }
 
 struct rpc_call *rpc_fixture_wait_slow(struct rpc_fixture *fixture)

@@ -47,6 +47,8 @@ int rpc_fixture_teardown(void **state);
 void rpc_fixture_wait(struct rpc_fixture *fixture, const unsigned int *counter,
 		      unsigned int value);
 struct rpc_call *rpc_fixture_wait_slow(struct rpc_fixture *fixture);
+unsigned int rpc_fixture_read(struct rpc_fixture *fixture, const unsigned int *counter);
+struct rpc_peer rpc_fixture_peer(struct rpc_fixture *fixture);
 
 /* The service's table, for servers that tests make themselves. */
 extern const struct rpc_method rpc_fixture_methods[];

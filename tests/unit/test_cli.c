@@ -260,7 +260,7 @@ static const struct {
 	{{"scitag", "encode"}, "waymark: scitag encode: EXP[/ACT] is missing\n"},
 	{{"scitag", "list", "x"}, "waymark: scitag list: unexpected argument 'x'\n"},
 	{{"scitag", "list", "--registry", "/nonexistent"},
-	 "waymark: scitag: --registry '/nonexistent': No such file or directory\n"},
+	 "waymark: scitag: --registry: registry /nonexistent: No such file or directory\n"},
 	{{"help", "frob"}, "waymark: help: no command 'frob'; 'waymark help' lists them\n"},
 };
 

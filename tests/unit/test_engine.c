@@ -92,7 +92,7 @@ static struct engine_op operation(enum engine_verb verb, const char *destination
 	op.mark.match = match_of(destination);
 	op.mark.action.label = MARK_LABEL_RAW;
 	op.mark.action.flow_label = label;
-	strcpy(op.mark.owner, owner);
+	snprintf(op.mark.owner, sizeof(op.mark.owner), "%s", owner);
 	return op;
 }
 
@@ -177,7 +177,7 @@ static void test_cookie_alone_leaves_the_kernel_alone(void **state)
 
 	set(fixture, "2001:db8::1", 5);
 	changes = fixture->datapath.n_changes;
-	strcpy(op.mark.cookie, "note");
+	memcpy(op.mark.cookie, "note", 5);
 	op = run_op(fixture, op);
 	assert_int_equal(op.outcome, OUTCOME_UPDATED);
 	assert_int_equal(op.revision, 2);

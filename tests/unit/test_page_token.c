@@ -38,7 +38,7 @@ static void test_damaged(void **state)
 		assert_int_equal(page_token_read(text, &back), -EINVAL);
 	}
 	page_token_write(&token, text);
-	strcat(text, "0");
+	memcpy(text + PAGE_TOKEN_TEXT_SIZE - 1, "0", 2);
 	assert_int_equal(page_token_read(text, &back), -EINVAL);
 	assert_int_equal(back.position, 7);
 }

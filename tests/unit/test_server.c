@@ -47,23 +47,27 @@ static void unary_over_unix(void **state)
 {
 	struct rpc_fixture *fixture = *state;
 	char identity[64];
+	struct rpc_peer peer;
 
 	check_echo(fixture->unix_channel);
+	peer = rpc_fixture_peer(fixture);
 	snprintf(identity, sizeof(identity), "unix:uid=%u", getuid());
-	assert_int_equal(fixture->peer.transport, RPC_TRANSPORT_UNIX);
-	assert_string_equal(fixture->peer.identity, identity);
-	assert_int_equal(fixture->peer.uid, getuid());
-	assert_int_equal(fixture->peer.gid, getgid());
-	assert_int_equal(fixture->peer.pid, getpid());
+	assert_int_equal(peer.transport, RPC_TRANSPORT_UNIX);
+	assert_string_equal(peer.identity, identity);
+	assert_int_equal(peer.uid, getuid());
+	assert_int_equal(peer.gid, getgid());
+	assert_int_equal(peer.pid, getpid());
 }
 
 static void unary_over_loopback(void **state)
 {
 	struct rpc_fixture *fixture = *state;
+	struct rpc_peer peer;
 
 	check_echo(fixture->tcp_channel);
-	assert_int_equal(fixture->peer.transport, RPC_TRANSPORT_INSECURE);
-	assert_string_equal(fixture->peer.identity, "insecure:loopback");
+	peer = rpc_fixture_peer(fixture);
+	assert_int_equal(peer.transport, RPC_TRANSPORT_INSECURE);
+	assert_string_equal(peer.identity, "insecure:loopback");
 }
 
 /* More calls than slots, one after the other: slots are armed again. */
@@ -73,7 +77,7 @@ static void slots_are_reused(void **state)
 
 	for (int i = 0; i < 3 * RPC_SLOTS; i++)
 		assert_int_equal(call_unary(fixture->unix_channel, "", 0).code, GRPC_STATUS_OK);
-	assert_int_equal(fixture->unary, 3 * RPC_SLOTS);
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->unary), 3 * RPC_SLOTS);
 }
 
 static void unknown_method_is_refused_at_once(void **state)
@@ -102,7 +106,7 @@ static void admission_comes_before_the_request(void **state)
 	assert_int_equal(answer.code, GRPC_STATUS_PERMISSION_DENIED);
 	assert_string_equal(answer.reason, "POLICY");
 	assert_string_equal(answer.message, "no /test.Echo/Unary for you");
-	assert_int_equal(fixture->unary, 0);
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->unary), 0);
 }
 
 static void bad_requests_are_refused_with_their_field(void **state)
@@ -131,7 +135,7 @@ static void bad_requests_are_refused_with_their_field(void **state)
 		assert_string_equal(answer.reason, cases[i].reason);
 		assert_string_equal(answer.field, cases[i].field);
 	}
-	assert_int_equal(fixture->unary, 0);
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->unary), 0);
 }
 
 static void missing_request_is_refused(void **state)
@@ -159,7 +163,7 @@ static void oversized_request_is_refused(void **state)
 	/* One octet less is a matter of its content. */
 	answer = call_unary(fixture->unix_channel, bytes, RPC_MESSAGE_MAX);
 	assert_int_equal(answer.code, GRPC_STATUS_INVALID_ARGUMENT);
-	assert_int_equal(fixture->unary, 0);
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->unary), 0);
 	free(bytes);
 }
 

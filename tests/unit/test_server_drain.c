@@ -96,7 +96,7 @@ static void streams_end_and_unary_calls_finish(void **state)
 	expect_unavailable(&watch);
 	expect_unavailable(&chat);
 	expect_unavailable(&collect);
-	assert_int_equal(fixture->half_closed, 0);
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->half_closed), 0);
 	assert_false(rpc_call_cancelled(call));
 	rpc_call_finish(call, NULL, &text.base);
 	rpc_call_unref(call);

@@ -79,7 +79,7 @@ static void client_stream_counts(void **state)
 	expect_text(&stream, "300");
 	expect_end(&stream, GRPC_STATUS_OK);
 	rpc_fixture_wait(fixture, &fixture->closed, 1);
-	assert_int_equal(fixture->half_closed, 1);
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->half_closed), 1);
 }
 
 /* A client that vanishes in the middle must never look like one that has said everything. */
@@ -101,7 +101,7 @@ static void cancelled_client_stream_is_not_half_closed(void **state)
 		assert_int_equal(answer.code, GRPC_STATUS_CANCELLED);
 		rpc_fixture_wait(fixture, &fixture->closed, i);
 	}
-	assert_int_equal(fixture->half_closed, 0);
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->half_closed), 0);
 }
 
 static void lost_connection_is_not_half_close(void **state)
@@ -124,7 +124,7 @@ static void lost_connection_is_not_half_close(void **state)
 		rpc_stream_finish(&stream, &answer);
 		rpc_fixture_wait(fixture, &fixture->closed, i);
 	}
-	assert_int_equal(fixture->half_closed, 0);
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->half_closed), 0);
 }
 
 static void bad_message_ends_the_client_stream(void **state)
@@ -143,7 +143,7 @@ static void bad_message_ends_the_client_stream(void **state)
 	assert_string_equal(answer.reason, "INVALID_TEXT");
 	assert_string_equal(answer.field, "service");
 	rpc_fixture_wait(fixture, &fixture->closed, 1);
-	assert_int_equal(fixture->half_closed, 0);
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->half_closed), 0);
 }
 
 /* The client asks on and on before it reads: the server holds one question, not all. */
@@ -172,7 +172,7 @@ static void admission_holds_for_streams(void **state)
 	rpc_stream_open(&stream, fixture->unix_channel, "/test.Echo/Chat",
 			RPC_CLIENT_DEADLINE_MS);
 	expect_end(&stream, GRPC_STATUS_PERMISSION_DENIED);
-	assert_int_equal(fixture->closed, 0);
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->closed), 0);
 }
 
 static int health_check(struct rpc_fixture *fixture, const char *service,

@@ -43,7 +43,7 @@ static struct sockaddr_un address_of(const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-	strcpy(address.sun_path, name);
+	memcpy(address.sun_path, name, strlen(name));
 	return address;
 }
 
@@ -201,8 +201,23 @@ static void bad_paths(void **state)
 	name[0] = '/';
 	name[sizeof(name) - 1] = '\0';
 	assert_int_equal(unix_listener_new(name, &listener), -ENAMETOOLONG);
-	assert_int_equal(unix_listener_new("/nonexistent/socket", &listener), -ENOENT);
+	/* The socket's folder is made, none above it. */
+	snprintf(name, sizeof(name), "%s/no/folder/socket", directory);
+	assert_int_equal(unix_listener_new(name, &listener), -ENOENT);
 	unix_listener_free(NULL);
+}
+
+static void missing_folder_is_made(void **state)
+{
+	struct unix_listener *listener;
+	char folder[80], name[96];
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s/run", directory);
+	snprintf(name, sizeof(name), "%s/socket", folder);
+	assert_int_equal(unix_listener_new(name, &listener), 0);
+	unix_listener_free(listener);
+	assert_int_equal(rmdir(folder), 0);
 }
 
 /* With no descriptor left, connections are refused at once, and later ones are served. */
@@ -249,6 +264,7 @@ int main(void)
 		test(other_files_are_left_alone),
 		test(only_our_own_path_is_removed),
 		test(bad_paths),
+		test(missing_folder_is_made),
 		test(descriptors_run_out),
 	};
 
