@@ -17,7 +17,7 @@
 #include "datapath/clean.h"
 #include "datapath/datapath.h"
 #include "datapath/links.h"
-#include "datapath/pins.h"
+#include "datapath/pin_folder.h"
 #include "descriptor_set.h"
 #include "ops/config.h"
 #include "ops/log.h"
@@ -37,7 +37,7 @@ struct agent {
 	struct event *terminate, *interrupt, *news;
 	struct registry *registry;
 	struct store *store;
-	struct pins *pins; /* NULL: nothing is pinned */
+	struct pin_folder *pins; /* NULL: nothing is pinned */
 	struct datapath *datapath;
 	struct attach *attach;
 	struct links *links;
@@ -90,12 +90,12 @@ static int load_registry(struct agent *agent)
 static int open_pins(struct agent *agent)
 {
 	const char *path = agent->config.pin_dir;
-	char error[PINS_ERROR_MAX];
+	char error[PIN_FOLDER_ERROR_MAX];
 	int r;
 
 	if (!path[0])
 		return 0;
-	r = pins_open(path, &agent->pins, error);
+	r = pin_folder_open(path, &agent->pins, error);
 	if (r == -ENOMEM)
 		return fail(r, "open the pin directory");
 	if (r < 0)
@@ -322,7 +322,7 @@ static void done(struct agent *agent)
 	datapath_close(agent->datapath);
 	if (agent->config.detach && agent->pins)
 		clean_up(agent);
-	pins_close(agent->pins);
+	pin_folder_close(agent->pins);
 	store_close(agent->store);
 	registry_free(agent->registry);
 	if (agent->terminate)

@@ -11,11 +11,11 @@
 #include "datapath/attach.h"
 #include "datapath/clsact.h"
 #include "datapath/hook.h"
-#include "datapath/pins.h"
+#include "datapath/pin_folder.h"
 
 struct anchor {
 	enum attach_mode mode; /* ATTACH_NONE: nothing hangs */
-	const struct pins *pins; /* NULL: nothing is pinned */
+	const struct pin_folder *pins; /* NULL: nothing is pinned */
 	uint32_t ifindex;
 	enum hook hook;
 	int link; /* ATTACH_TCX */

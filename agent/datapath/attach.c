@@ -274,7 +274,8 @@ void attach_clear(const struct attach *attach, uint32_t ifindex)
 		clear_hook(attach, ifindex, hook);
 }
 
-static void sweep_link(const struct pins *pins, uint32_t ifindex, enum hook hook, void *user)
+static void sweep_link(const struct pin_folder *pins, uint32_t ifindex, enum hook hook,
+		       void *user)
 {
 	const struct attach *attach = user;
 	size_t place = row_at(attach, ifindex);
@@ -286,7 +287,7 @@ static void sweep_link(const struct pins *pins, uint32_t ifindex, enum hook hook
 void attach_sweep(const struct attach *attach)
 {
 	if (attach->options.pins)
-		pins_each_link(attach->options.pins, sweep_link, (void *)attach);
+		pin_folder_each(attach->options.pins, sweep_link, (void *)attach);
 }
 
 /* ---- readers ---- */

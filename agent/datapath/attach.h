@@ -27,13 +27,13 @@
 enum attach_mode { ATTACH_NONE, ATTACH_TCX, ATTACH_CLSACT };
 
 struct attach;
-struct pins;
+struct pin_folder;
 
 struct attach_options {
 	enum attach_mode mode; /* ATTACH_NONE: tcx if the kernel has it; others force one */
 	/* Where tcx links are pinned, so that they outlive the agent and the next one adopts
 	 * them; borrowed. NULL: whatever hangs ends with this object. */
-	const struct pins *pins;
+	const struct pin_folder *pins;
 	bool observe; /* the observer too */
 };
 

@@ -5,7 +5,7 @@
 #ifndef WAYMARK_CLEAN_H
 #define WAYMARK_CLEAN_H
 
-struct pins;
+struct pin_folder;
 
 struct clean_count {
 	unsigned links, filters, pins;
@@ -15,6 +15,6 @@ struct clean_count {
  * with the clsact qdiscs that were made for them and that nobody uses; the pinned maps and
  * programs; and the folder, if nobody else has put something there. pins: NULL if there are
  * none. */
-struct clean_count clean(const struct pins *pins);
+struct clean_count clean(const struct pin_folder *pins);
 
 #endif

@@ -35,9 +35,9 @@ bool tcx_holds(uint32_t ifindex, enum hook hook, int link)
 
 /* A link whose device went away (-ENOLINK) or that is in another network namespace makes way
  * for a new one. */
-static int adopt(const struct pins *pins, uint32_t ifindex, enum hook hook, int program)
+static int adopt(const struct pin_folder *pins, uint32_t ifindex, enum hook hook, int program)
 {
-	int link = pins_link_get(pins, ifindex, hook);
+	int link = pin_folder_get(pins, ifindex, hook);
 
 	if (link < 0)
 		return link;
@@ -47,7 +47,7 @@ static int adopt(const struct pins *pins, uint32_t ifindex, enum hook hook, int 
 	return -ENOLINK;
 }
 
-int tcx_attach(const struct pins *pins, uint32_t ifindex, enum hook hook, int program)
+int tcx_attach(const struct pin_folder *pins, uint32_t ifindex, enum hook hook, int program)
 {
 	int link = pins ? adopt(pins, ifindex, hook, program) : -ENOENT, error;
 
@@ -56,7 +56,7 @@ int tcx_attach(const struct pins *pins, uint32_t ifindex, enum hook hook, int pr
 	link = bpf_link_create(program, (int)ifindex, attach_type(hook), NULL);
 	if (link < 0)
 		return link == -EINVAL ? -EOPNOTSUPP : link;
-	error = pins ? pins_link_put(pins, ifindex, hook, link) : 0;
+	error = pins ? pin_folder_put(pins, ifindex, hook, link) : 0;
 	if (!error)
 		return link;
 	tcx_detach(NULL, ifindex, hook, link);
@@ -64,17 +64,17 @@ int tcx_attach(const struct pins *pins, uint32_t ifindex, enum hook hook, int pr
 }
 
 /* Detaching makes it so even if another process should have the descriptor. */
-void tcx_detach(const struct pins *pins, uint32_t ifindex, enum hook hook, int link)
+void tcx_detach(const struct pin_folder *pins, uint32_t ifindex, enum hook hook, int link)
 {
 	bpf_link_detach(link);
 	close(link);
 	if (pins)
-		pins_link_remove(pins, ifindex, hook);
+		pin_folder_drop(pins, ifindex, hook);
 }
 
-bool tcx_remove_leftover(const struct pins *pins, uint32_t ifindex, enum hook hook)
+bool tcx_remove_leftover(const struct pin_folder *pins, uint32_t ifindex, enum hook hook)
 {
-	int link = pins_link_get(pins, ifindex, hook);
+	int link = pin_folder_get(pins, ifindex, hook);
 
 	if (link < 0)
 		return false;

@@ -9,20 +9,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "datapath/pins.h"
+#include "datapath/pin_folder.h"
 
 /* Adopts the link that an earlier agent has pinned, which gets the program in one step, or
  * makes one. Its descriptor, or -EOPNOTSUPP where the kernel has no tcx, or what else it
  * said. */
-int tcx_attach(const struct pins *pins, uint32_t ifindex, enum hook hook, int program);
+int tcx_attach(const struct pin_folder *pins, uint32_t ifindex, enum hook hook, int program);
 
 /* Takes the program off, and the pin. */
-void tcx_detach(const struct pins *pins, uint32_t ifindex, enum hook hook, int link);
+void tcx_detach(const struct pin_folder *pins, uint32_t ifindex, enum hook hook, int link);
 
 /* Does the link still hang on this interface of our network namespace? */
 bool tcx_holds(uint32_t ifindex, enum hook hook, int link);
 
 /* Takes off the link that is pinned under this name, wherever it hangs. Was there one? */
-bool tcx_remove_leftover(const struct pins *pins, uint32_t ifindex, enum hook hook);
+bool tcx_remove_leftover(const struct pin_folder *pins, uint32_t ifindex, enum hook hook);
 
 #endif

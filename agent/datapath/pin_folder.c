@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "datapath/pins.h"
+#include "datapath/pin_folder.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -19,13 +19,14 @@
 #include "cleanup.h"
 
 #define LINKS "links"
+#define MAPS "maps"
 
-struct pins {
+struct pin_folder {
 	char *path;
 	int folder; /* locked */
 };
 
-DEFINE_CLEANUP(close_pins, struct pins *, pins_close)
+DEFINE_CLEANUP(close_pin_folder, struct pin_folder *, pin_folder_close)
 DEFINE_CLEANUP(close_folder, DIR *, closedir)
 
 /* ---- holding the folder ---- */
@@ -51,7 +52,7 @@ static int holder_of(int folder)
 	return 0;
 }
 
-static int hold(int folder, char error[static PINS_ERROR_MAX])
+static int hold(int folder, char error[static PIN_FOLDER_ERROR_MAX])
 {
 	int reason, pid;
 
@@ -60,16 +61,18 @@ static int hold(int folder, char error[static PINS_ERROR_MAX])
 	reason = -errno;
 	pid = reason == -EWOULDBLOCK ? holder_of(folder) : 0;
 	if (pid > 0)
-		snprintf(error, PINS_ERROR_MAX, "process %d uses it: one agent at a time", pid);
+		snprintf(error, PIN_FOLDER_ERROR_MAX, "process %d uses it: one agent at a time",
+			 pid);
 	else if (reason == -EWOULDBLOCK)
-		snprintf(error, PINS_ERROR_MAX, "another process uses it: one agent at a time");
+		snprintf(error, PIN_FOLDER_ERROR_MAX,
+			 "another process uses it: one agent at a time");
 	else
-		snprintf(error, PINS_ERROR_MAX, "%s", strerrordesc_np(-reason));
+		snprintf(error, PIN_FOLDER_ERROR_MAX, "%s", strerrordesc_np(-reason));
 	return reason == -EWOULDBLOCK ? -EBUSY : reason;
 }
 
 /* Whoever held the folder before us may have removed it. */
-static bool is_still_there(const struct pins *pins)
+static bool is_still_there(const struct pin_folder *pins)
 {
 	struct stat held, named;
 
@@ -77,19 +80,20 @@ static bool is_still_there(const struct pins *pins)
 	       held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
-static int check_file_system(const struct pins *pins, char error[static PINS_ERROR_MAX])
+static int check_file_system(const struct pin_folder *pins,
+			     char error[static PIN_FOLDER_ERROR_MAX])
 {
 	struct statfs status;
 
 	if (!fstatfs(pins->folder, &status) && status.f_type == BPF_FS_MAGIC)
 		return 0;
-	snprintf(error, PINS_ERROR_MAX,
+	snprintf(error, PIN_FOLDER_ERROR_MAX,
 		 "it is on no BPF file system: mount -t bpf bpf /sys/fs/bpf");
 	return -EOPNOTSUPP;
 }
 
 /* A folder that is elsewhere is not made first and complained of then. */
-static int folder_open(struct pins *pins, char error[static PINS_ERROR_MAX])
+static int folder_open(struct pin_folder *pins, char error[static PIN_FOLDER_ERROR_MAX])
 {
 	cleanup(free_bytes) char *parent = strdup(pins->path);
 	char *slash = parent ? strrchr(parent, '/') : NULL;
@@ -103,18 +107,19 @@ static int folder_open(struct pins *pins, char error[static PINS_ERROR_MAX])
 	if (pins->folder >= 0)
 		return check_file_system(pins, error);
 	if (parent && !statfs(parent, &status) && status.f_type != BPF_FS_MAGIC) {
-		snprintf(error, PINS_ERROR_MAX,
+		snprintf(error, PIN_FOLDER_ERROR_MAX,
 			 "%s is no BPF file system: mount -t bpf bpf /sys/fs/bpf", parent);
 		return -EOPNOTSUPP;
 	}
-	snprintf(error, PINS_ERROR_MAX, "%s", strerrordesc_np(errno));
+	snprintf(error, PIN_FOLDER_ERROR_MAX, "%s", strerrordesc_np(errno));
 	return -errno;
 }
 
-int pins_open(const char *path, struct pins **ret, char error[static PINS_ERROR_MAX])
+int pin_folder_open(const char *path, struct pin_folder **ret,
+		    char error[static PIN_FOLDER_ERROR_MAX])
 {
 	for (;;) {
-		cleanup(close_pins) struct pins *pins = calloc(1, sizeof(*pins));
+		cleanup(close_pin_folder) struct pin_folder *pins = calloc(1, sizeof(*pins));
 		int r;
 
 		if (!pins)
@@ -133,7 +138,7 @@ int pins_open(const char *path, struct pins **ret, char error[static PINS_ERROR_
 	}
 }
 
-void pins_close(struct pins *pins)
+void pin_folder_close(struct pin_folder *pins)
 {
 	if (!pins)
 		return;
@@ -150,8 +155,8 @@ static void link_name(char name[static NAME_MAX], uint32_t ifindex, enum hook ho
 	snprintf(name, NAME_MAX, LINKS "/%u-%s", ifindex, hook_name(hook));
 }
 
-static int link_path(const struct pins *pins, char path[static PATH_MAX], uint32_t ifindex,
-		     enum hook hook)
+static int link_path(const struct pin_folder *pins, char path[static PATH_MAX],
+		     uint32_t ifindex, enum hook hook)
 {
 	char name[NAME_MAX];
 
@@ -160,7 +165,7 @@ static int link_path(const struct pins *pins, char path[static PATH_MAX], uint32
 									      : -ENAMETOOLONG;
 }
 
-int pins_link_get(const struct pins *pins, uint32_t ifindex, enum hook hook)
+int pin_folder_get(const struct pin_folder *pins, uint32_t ifindex, enum hook hook)
 {
 	char path[PATH_MAX];
 	int error = link_path(pins, path, ifindex, hook);
@@ -168,7 +173,7 @@ int pins_link_get(const struct pins *pins, uint32_t ifindex, enum hook hook)
 	return error ? error : bpf_obj_get(path);
 }
 
-int pins_link_put(const struct pins *pins, uint32_t ifindex, enum hook hook, int link)
+int pin_folder_put(const struct pin_folder *pins, uint32_t ifindex, enum hook hook, int link)
 {
 	char path[PATH_MAX];
 	int error = link_path(pins, path, ifindex, hook);
@@ -180,7 +185,7 @@ int pins_link_put(const struct pins *pins, uint32_t ifindex, enum hook hook, int
 	return bpf_obj_pin(link, path);
 }
 
-void pins_link_remove(const struct pins *pins, uint32_t ifindex, enum hook hook)
+void pin_folder_drop(const struct pin_folder *pins, uint32_t ifindex, enum hook hook)
 {
 	char name[NAME_MAX];
 
@@ -207,7 +212,7 @@ static bool link_read(const char *name, uint32_t *ret_ifindex, enum hook *ret_ho
 	return false;
 }
 
-static DIR *links_folder(const struct pins *pins)
+static DIR *links_folder(const struct pin_folder *pins)
 {
 	int fd = openat(pins->folder, LINKS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
@@ -217,10 +222,10 @@ static DIR *links_folder(const struct pins *pins)
 	return folder;
 }
 
-void pins_each_link(const struct pins *pins,
-		    void (*each)(const struct pins *pins, uint32_t ifindex, enum hook hook,
-				 void *user),
-		    void *user)
+void pin_folder_each(const struct pin_folder *pins,
+		     void (*each)(const struct pin_folder *pins, uint32_t ifindex,
+				  enum hook hook, void *user),
+		     void *user)
 {
 	cleanup(close_folder) DIR *folder = links_folder(pins);
 	const struct dirent *entry;
@@ -236,13 +241,17 @@ void pins_each_link(const struct pins *pins,
 
 /* ---- everything else ---- */
 
-bool pins_remove(const struct pins *pins, const char *name)
+bool pin_folder_remove_map(const struct pin_folder *pins, const char *map)
 {
+	char name[NAME_MAX];
+
+	snprintf(name, sizeof(name), MAPS "/%s", map);
 	return !unlinkat(pins->folder, name, 0);
 }
 
-void pins_remove_folder(const struct pins *pins)
+void pin_folder_remove_empty(const struct pin_folder *pins)
 {
 	unlinkat(pins->folder, LINKS, AT_REMOVEDIR);
+	unlinkat(pins->folder, MAPS, AT_REMOVEDIR);
 	rmdir(pins->path);
 }

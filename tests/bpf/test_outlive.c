@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@
 #include "datapath/attach.h"
 #include "datapath/clean.h"
 #include "datapath/links.h"
-#include "datapath/pins.h"
+#include "datapath/pin_folder.h"
 #include "datapath/state.h"
 #include "node.h"
 
@@ -29,7 +30,7 @@
 #define NEXT_LABEL 0x12345u
 
 static struct datapath *datapath, *next;
-static struct pins *pins;
+static struct pin_folder *pins;
 static struct attach *attach;
 
 static int make_node(void **state)
@@ -42,7 +43,7 @@ static void stop(bool detach)
 {
 	attach_free(attach, detach);
 	attach = NULL;
-	pins_close(pins);
+	pin_folder_close(pins);
 	pins = NULL;
 }
 
@@ -57,9 +58,9 @@ static int drop_node(void **state)
 
 static void take_pins(void)
 {
-	char error[PINS_ERROR_MAX] = "";
+	char error[PIN_FOLDER_ERROR_MAX] = "";
 
-	if (pins_open(NODE_PIN_DIR, &pins, error))
+	if (pin_folder_open(NODE_PIN_DIR, &pins, error))
 		fail_msg("%s", error);
 }
 
@@ -116,11 +117,11 @@ static uint32_t link_id(const char *interface)
 	int link;
 
 	take_pins();
-	link = pins_link_get(pins, if_nametoindex(interface), HOOK_EGRESS);
+	link = pin_folder_get(pins, if_nametoindex(interface), HOOK_EGRESS);
 	assert_true(link >= 0);
 	assert_int_equal(bpf_obj_get_info_by_fd(link, &info, &size), 0);
 	close(link);
-	pins_close(pins);
+	pin_folder_close(pins);
 	pins = NULL;
 	return info.id;
 }
@@ -317,9 +318,10 @@ static void cleaning_removes_ours_and_nothing_else(void **state)
 	agent_killed(ATTACH_TCX, true, (const char *const[]){"wm0", "wm1", NULL});
 	agent_killed(ATTACH_CLSACT, true, (const char *const[]){"other0", "other1", NULL});
 	assert_int_equal(bpf_obj_pin(foreign, NODE_PIN_DIR "/foreign"), 0);
-	assert_int_equal(
-		bpf_obj_pin(bpf_map__fd(next->programs->maps.writers), NODE_PIN_DIR "/writers"),
-		0);
+	assert_int_equal(mkdir(NODE_PIN_DIR "/maps", 0700), 0);
+	assert_int_equal(bpf_obj_pin(bpf_map__fd(next->programs->maps.writers),
+				     NODE_PIN_DIR "/maps/writers"),
+			 0);
 
 	take_pins();
 	count = clean(pins);
@@ -345,32 +347,32 @@ static void cleaning_removes_ours_and_nothing_else(void **state)
 
 static void the_folder_is_held_by_one(void **state)
 {
-	char error[PINS_ERROR_MAX], wanted[PINS_ERROR_MAX];
-	struct pins *others = NULL;
+	char error[PIN_FOLDER_ERROR_MAX], wanted[PIN_FOLDER_ERROR_MAX];
+	struct pin_folder *others = NULL;
 
 	(void)state;
 	take_pins();
-	assert_int_equal(pins_open(NODE_PIN_DIR, &others, error), -EBUSY);
+	assert_int_equal(pin_folder_open(NODE_PIN_DIR, &others, error), -EBUSY);
 	snprintf(wanted, sizeof(wanted), "process %d uses it: one agent at a time", getpid());
 	assert_string_equal(error, wanted);
 	assert_null(others);
-	pins_close(pins);
+	pin_folder_close(pins);
 	take_pins();
 }
 
 static void the_folder_is_in_a_bpf_file_system(void **state)
 {
-	char path[] = "/tmp/test_pins.XXXXXX", inside[64], error[PINS_ERROR_MAX];
+	char path[] = "/tmp/test_pins.XXXXXX", inside[64], error[PIN_FOLDER_ERROR_MAX];
 
 	(void)state;
 	assert_non_null(mkdtemp(path));
 	snprintf(inside, sizeof(inside), "%s/waymark", path);
-	assert_int_equal(pins_open(inside, &pins, error), -EOPNOTSUPP);
+	assert_int_equal(pin_folder_open(inside, &pins, error), -EOPNOTSUPP);
 	assert_non_null(strstr(error, "no BPF file system: mount -t bpf"));
 	assert_int_equal(access(inside, F_OK), -1);
-	assert_int_equal(pins_open(path, &pins, error), -EOPNOTSUPP);
+	assert_int_equal(pin_folder_open(path, &pins, error), -EOPNOTSUPP);
 	assert_non_null(strstr(error, "no BPF file system"));
-	assert_int_equal(pins_open("/nonexistent/waymark", &pins, error), -ENOENT);
+	assert_int_equal(pin_folder_open("/nonexistent/waymark", &pins, error), -ENOENT);
 	assert_string_equal(error, "No such file or directory");
 	assert_null(pins);
 	assert_int_equal(rmdir(path), 0);
