@@ -44,6 +44,7 @@ void config_done(struct config *config)
 	free(config->tls.key);
 	free(config->tls.client_ca);
 	free(config->registry);
+	free(config->pin_dir);
 	*config = (struct config){.attach = CONFIG_ATTACH_AUTO};
 }
 
@@ -99,6 +100,8 @@ int config_complete(struct config *config, char error[static CONFIG_ERROR_MAX])
 
 	if (config->listen.n == 0)
 		r = config_set(config, "listen", CONFIG_LISTEN_DEFAULT, error);
+	if (r == 0 && !config->pin_dir)
+		r = config_set(config, "pin_dir", CONFIG_PIN_DIR_DEFAULT, error);
 	if (r == 0)
 		r = check_tls(config, error);
 	if (r == 0)

@@ -17,13 +17,19 @@
 
 /* ---- what an item of a list may look like ---- */
 
+/* More than any pattern for a name of IF_NAMESIZE needs. */
+#define PATTERN_MAX 64
+
 static const char *check_interface(const char *name)
 {
-	if (strpbrk(name, "*?["))
-		return "must be one interface: patterns are not supported";
-	if (!name[0] || strlen(name) >= IF_NAMESIZE || strpbrk(name, "/: \t\n\v\f\r") ||
-	    strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return "must be an interface's name of 1 to 15 characters";
+	const size_t room = strpbrk(name, "*?[") ? PATTERN_MAX : IF_NAMESIZE;
+
+	if (strlen(name) >= room && room == PATTERN_MAX)
+		return "must be a pattern of at most 63 characters";
+	if (!name[0] || strlen(name) >= room || strpbrk(name, "/ \t\n\v\f\r") ||
+	    (room == IF_NAMESIZE && strchr(name, ':')) || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
+		return "must be an interface's name of 1 to 15 characters, or a pattern";
 	return NULL;
 }
 
@@ -90,6 +96,9 @@ static const struct config_key keys[] = {
 	{"interfaces", CONFIG_TEXT_LIST, AT(interfaces), .check = check_interface,
 	 .may_be_empty = true},
 	{"attach", CONFIG_CHOICE, AT(attach), .choices = attach_choices},
+	{"observe_ingress", CONFIG_BOOL, AT(observe_ingress)},
+	{"pin_dir", CONFIG_PATH, AT(pin_dir), .may_be_empty = true},
+	{"detach", CONFIG_BOOL, AT(detach)},
 	{"listen", CONFIG_TEXT_LIST, AT(listen), .check = check_listen},
 	{"insecure_loopback", CONFIG_BOOL, AT(insecure_loopback)},
 	{"tls.certificate", CONFIG_PATH, AT(tls.certificate)},
@@ -144,14 +153,15 @@ static int add_item(const struct config_key *key, struct config_list *list, cons
 	return 0;
 }
 
-static int set_path(char **member, const char *path, const char *directory,
-		    char error[static CONFIG_ERROR_MAX])
+static int set_path(const struct config_key *key, char **member, const char *path,
+		    const char *directory, char error[static CONFIG_ERROR_MAX])
 {
+	const bool is_relative = path[0] && path[0] != '/';
 	char *whole;
 
-	if (!path[0])
+	if (!path[0] && !key->may_be_empty)
 		return config_refuse(error, "must be a path");
-	if (asprintf(&whole, "%s%s", path[0] == '/' ? "" : directory, path) < 0)
+	if (asprintf(&whole, "%s%s", is_relative ? directory : "", path) < 0)
 		return config_refuse(error, "no memory");
 	free(*member);
 	*member = whole;
@@ -207,7 +217,7 @@ int config_key_set(const struct config_key *key, struct config *config, const ch
 	case CONFIG_TEXT_LIST:
 		return add_item(key, member, value, error);
 	case CONFIG_PATH:
-		return set_path(member, value, directory, error);
+		return set_path(key, member, value, directory, error);
 	case CONFIG_BOOL:
 		return set_bool(member, value, error);
 	case CONFIG_COUNT:

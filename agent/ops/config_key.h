@@ -24,7 +24,7 @@ struct config_key {
 	const char *const *choices; /* CHOICE: ends with NULL; the index is the value */
 	/* LIST: why this item is impossible; NULL: it is fine. */
 	const char *(*check)(const char *item);
-	bool may_be_empty; /* LIST */
+	bool may_be_empty; /* LIST, PATH */
 };
 
 /* NULL if there is none. */
