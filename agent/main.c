@@ -19,6 +19,7 @@
 #include "datapath/links.h"
 #include "datapath/pin_folder.h"
 #include "descriptor_set.h"
+#include "ops/boot_id.h"
 #include "ops/config.h"
 #include "ops/log.h"
 #include "ops/options.h"
@@ -106,7 +107,10 @@ static int open_pins(struct agent *agent)
 static int load_datapath(struct agent *agent)
 {
 	const struct datapath_options options = {.marks = agent->config.capacity.marks,
-						 .networks = agent->config.capacity.networks};
+						 .networks = agent->config.capacity.networks,
+						 .pin_dir = agent->pins
+								    ? agent->config.pin_dir
+								    : NULL};
 	int r = datapath_open(&options, &agent->datapath);
 
 	if (r < 0 && datapath_last_message()[0])
@@ -127,6 +131,15 @@ static enum attach_mode attach_mode(enum config_attach wanted)
 	return ATTACH_NONE;
 }
 
+static int know_pair(uint16_t experiment, const char *experiment_name, uint8_t activity,
+		     const char *activity_name, void *user)
+{
+	(void)experiment_name;
+	(void)activity_name;
+	datapath_know_pair(user, experiment, activity);
+	return 0;
+}
+
 static int prepare_attach(struct agent *agent)
 {
 	const struct attach_options options = {.mode = attach_mode(agent->config.attach),
@@ -136,6 +149,7 @@ static int prepare_attach(struct agent *agent)
 
 	if (r < 0)
 		return fail(r, "prepare the interfaces");
+	registry_each(agent->registry, know_pair, agent->datapath);
 	datapath_observe(agent->datapath, agent->config.observe_ingress);
 	return 0;
 }
@@ -192,14 +206,42 @@ static int attach_interfaces(struct agent *agent)
 	return 0;
 }
 
+static int open_store(struct agent *agent)
+{
+	const struct store_options options = {.directory = agent->config.state_dir};
+	char error[STORE_ERROR_MAX] = "";
+	int r = store_open(&options, &agent->store, error);
+
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
+static void log_repairs(uint64_t repairs, void *user)
+{
+	(void)user;
+	log_warning("audit: %lu entries of the kernel's maps were not as they should be, and "
+		    "were put right",
+		    (unsigned long)repairs);
+}
+
 static int start_engine(struct agent *agent)
 {
-	int r = store_open(&agent->store);
+	struct engine_options options = {.datapath = agent->datapath,
+					 .store = agent->store,
+					 .audit_interval = agent->config.audit_interval *
+							   INT64_C(1000000000),
+					 .repaired = log_repairs};
+	struct engine_restored restored;
+	int r = boot_id_read(options.boot_id);
 
 	if (r == 0)
-		r = engine_new(agent->datapath, agent->store, &agent->engine);
+		r = engine_new(&options, &agent->engine, &restored);
 	if (r < 0)
 		return fail(r, "start the engine");
+	log_info("restored: %lu marks, %lu of them were in force; %lu unknown ones removed",
+		 (unsigned long)restored.marks, (unsigned long)restored.adopted,
+		 (unsigned long)restored.stray);
 	agent->service = (struct service){.engine = agent->engine,
 					  .datapath = agent->datapath,
 					  .attach = agent->attach,
@@ -275,6 +317,8 @@ static int run(struct agent *agent)
 		r = load_datapath(agent);
 	if (r == 0)
 		r = prepare_attach(agent);
+	if (r == 0)
+		r = open_store(agent);
 	if (r == 0)
 		r = start_engine(agent);
 	/* Not before: what an earlier agent left marks until ours knows the marks. */

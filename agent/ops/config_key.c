@@ -15,6 +15,8 @@
 /* A trie of more prefixes costs every packet too much. */
 #define NETWORKS_MAX 16384
 
+#define DAY 86400
+
 /* ---- what an item of a list may look like ---- */
 
 /* More than any pattern for a name of IF_NAMESIZE needs. */
@@ -99,6 +101,8 @@ static const struct config_key keys[] = {
 	{"observe_ingress", CONFIG_BOOL, AT(observe_ingress)},
 	{"pin_dir", CONFIG_PATH, AT(pin_dir), .may_be_empty = true},
 	{"detach", CONFIG_BOOL, AT(detach)},
+	{"state_dir", CONFIG_PATH, AT(state_dir)},
+	{"audit_interval", CONFIG_DURATION, AT(audit_interval), .max = DAY},
 	{"listen", CONFIG_TEXT_LIST, AT(listen), .check = check_listen},
 	{"insecure_loopback", CONFIG_BOOL, AT(insecure_loopback)},
 	{"tls.certificate", CONFIG_PATH, AT(tls.certificate)},
@@ -187,6 +191,26 @@ static int set_count(const struct config_key *key, uint32_t *member, const char 
 	return 0;
 }
 
+static int set_duration(const struct config_key *key, uint32_t *member, const char *value,
+			char error[static CONFIG_ERROR_MAX])
+{
+	static const char units[] = "smh";
+	static const uint32_t seconds[] = {1, 60, 3600};
+	size_t length = strlen(value);
+	const char *unit = length > 1 && length < 12 ? strchr(units, value[length - 1]) : NULL;
+	char digits[12] = "";
+	int64_t count = -1;
+
+	if (unit) {
+		memcpy(digits, value, length - 1);
+		count = parse_count(digits, key->max / seconds[unit - units]);
+	}
+	if (count < 0)
+		return config_refuse(error, "must be a time in 0s..%us, with s, m or h", key->max);
+	*member = (uint32_t)count * seconds[unit - units];
+	return 0;
+}
+
 static int set_choice(const struct config_key *key, unsigned int *member, const char *value,
 		      char error[static CONFIG_ERROR_MAX])
 {
@@ -222,6 +246,8 @@ int config_key_set(const struct config_key *key, struct config *config, const ch
 		return set_bool(member, value, error);
 	case CONFIG_COUNT:
 		return set_count(key, member, value, error);
+	case CONFIG_DURATION:
+		return set_duration(key, member, value, error);
 	case CONFIG_CHOICE:
 		return set_choice(key, member, value, error);
 	}

@@ -69,6 +69,8 @@ static void check_defaults(const struct config *config)
 	assert_false(config->observe_ingress);
 	assert_string_equal(config->pin_dir, "/sys/fs/bpf/waymark");
 	assert_false(config->detach);
+	assert_string_equal(config->state_dir, "/var/lib/waymark");
+	assert_int_equal(config->audit_interval, 60);
 	assert_int_equal(config->listen.n, 1);
 	assert_string_equal(config->listen.items[0], "unix:/run/waymark/waymark.sock");
 	assert_false(config->insecure_loopback);
@@ -104,6 +106,8 @@ static void test_every_key(void **state)
 				   "observe_ingress: true\n"
 				   "pin_dir: /sys/fs/bpf/other\n"
 				   "detach: true\n"
+				   "state_dir: state\n"
+				   "audit_interval: 5m\n"
 				   "listen:\n"
 				   "  - unix:/tmp/w.sock\n"
 				   "  - \"[::]:50551\"\n"
@@ -128,6 +132,9 @@ static void test_every_key(void **state)
 	assert_true(config.observe_ingress);
 	assert_string_equal(config.pin_dir, "/sys/fs/bpf/other");
 	assert_true(config.detach);
+	snprintf(wanted, sizeof(wanted), "%s/state", directory);
+	assert_string_equal(config.state_dir, wanted);
+	assert_int_equal(config.audit_interval, 300);
 	assert_int_equal(config.listen.n, 3);
 	assert_string_equal(config.listen.items[0], "unix:/tmp/w.sock");
 	assert_string_equal(config.listen.items[1], "[::]:50551");
@@ -181,7 +188,7 @@ static void test_example(void **state)
 {
 	static const char *const keys[] = {
 		"interfaces:",	"attach:", "observe_ingress:",	 "pin_dir:",
-		"detach:",	"listen:", "insecure_loopback:", "tls:",
+		"detach:",	"state_dir:", "audit_interval:", "listen:", "insecure_loopback:", "tls:",
 		"certificate:", "key:",	   "client_ca:",	 "registry:",
 		"capacity:",	"marks:",  "networks:",		 "log:",
 		"level:",	"format:"};
@@ -308,6 +315,10 @@ static const struct {
 	 "interfaces: "
 	 "['*abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl']\n",
 	 1, "must be a pattern of at most 63 characters"},
+	{"no state folder", "state_dir: \"\"\n", 1, "state_dir \"\" must be a path"},
+	{"time without unit", "audit_interval: 60\n", 1, "must be a time in 0s..86400s"},
+	{"long time", "audit_interval: 25h\n", 1, "must be a time in 0s..86400s"},
+	{"unit alone", "audit_interval: s\n", 1, "must be a time in 0s..86400s"},
 	{"no value for pins", "attach: tcx\npin_dir:\n", 2, "pin_dir has no value"},
 	{"interface too long", "interfaces: [abcdefghijklmnop]\n", 1, "1 to 15 characters"},
 	{"interface with a slash", "interfaces: [a/b]\n", 1, "1 to 15 characters"},

@@ -61,7 +61,7 @@ static void test_every_option(void **state)
 	(void)state;
 	read_good("--interface eth0 --interface=eth1 --listen [::]:1 --tls-certificate a.pem "
 		  "--tls-key b.pem --tls-client-ca c.pem --insecure-loopback --attach tcx "
-		  "--observe-ingress --pin-dir /p --detach "
+		  "--observe-ingress --pin-dir /p --detach --state-dir /s --audit-interval 2h "
 		  "--registry r.json --log-level debug --log-format json --check",
 		  &config, &action);
 	assert_int_equal(action, OPTIONS_CHECK);
@@ -78,6 +78,8 @@ static void test_every_option(void **state)
 	assert_true(config.observe_ingress);
 	assert_string_equal(config.pin_dir, "/p");
 	assert_true(config.detach);
+	assert_string_equal(config.state_dir, "/s");
+	assert_int_equal(config.audit_interval, 7200);
 	assert_string_equal(config.registry, "r.json");
 	assert_int_equal(config.log.level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.log.format, LOG_FORMAT_JSON);
@@ -221,6 +223,8 @@ static void test_help_shows_every_option(void **state)
 					      "--observe-ingress",
 					      "--pin-dir DIR",
 					      "--detach",
+					      "--state-dir DIR",
+					      "--audit-interval TIME",
 					      "--clean",
 					      "--listen ADDRESS",
 					      "--tls-certificate FILE",
