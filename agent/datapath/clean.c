@@ -38,12 +38,12 @@ static void clean_filters(struct clean_count *count)
 static void clean_maps(const struct pin_folder *pins, struct clean_count *count)
 {
 	cleanup(destroy_programs) struct marker *programs = marker__open();
-	const struct bpf_map *map;
 
 	if (!programs)
 		return;
-	bpf_object__for_each_map(map, programs->obj) count->pins +=
-		pin_folder_remove_map(pins, bpf_map__name(map));
+	for (const struct bpf_map *map = bpf_object__next_map(programs->obj, NULL); map;
+	     map = bpf_object__next_map(programs->obj, map))
+		count->pins += pin_folder_remove_map(pins, bpf_map__name(map));
 }
 
 struct clean_count clean(const struct pin_folder *pins)
