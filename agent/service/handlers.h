@@ -29,6 +29,14 @@ void reply_fault(struct rpc_call *call, const struct fault *fault);
 /* Finishes the call with RESOURCE_EXHAUSTED / MEMORY. */
 void reply_out_of_memory(struct rpc_call *call);
 
+/* Finishes the call with UNAVAILABLE / STORE, or like reply_out_of_memory(): the store could
+ * not be read, with this negative errno. */
+void reply_store(struct rpc_call *call, int error);
+
+/* The wall clock, as it is set now, at a deadline on CLOCK_BOOTTIME; ns since 1970. 0: none, as
+ * the deadline is. */
+int64_t reply_expire_time(int64_t deadline);
+
 /* Whose mark a call acts for: the caller's own unless the options name another. */
 const char *call_owner(const struct rpc_call *call, const Waymark__V1__WriteOptions *options);
 

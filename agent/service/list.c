@@ -2,6 +2,7 @@
 /*
  * ListMarks: one page of the scan in revision order.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,11 +64,13 @@ static void write_marks(const struct page *page, const struct service *service, 
 {
 	for (size_t i = 0; i < page->n; i++) {
 		const struct mark *mark = &page->marks[i];
-		struct traffic_count counters = {0, 0};
+		struct traffic_count counters;
+		int64_t deadline;
 
-		if (counted)
-			counters = engine_counters(service->engine, &mark->match);
-		wire_write_mark(&wires[i], mark, counted ? &counters : NULL, service->registry);
+		engine_volatile(service->engine, &mark->match, &counters, &deadline);
+		wire_write_mark(&wires[i], mark, service->registry);
+		wire_write_state(&wires[i], counted ? &counters : NULL,
+				 reply_expire_time(deadline));
 		messages[i] = &wires[i].message;
 	}
 }
@@ -126,11 +129,10 @@ void handle_list_marks(struct rpc_call *call, const ProtobufCMessage *message)
 		return;
 	}
 	page.marks = calloc(page.size, sizeof(*page.marks));
-	if (page.marks) {
-		engine_scan(service->engine, after, add_mark, &page);
+	r = page.marks ? engine_scan(service->engine, after, add_mark, &page) : -ENOMEM;
+	if (r < 0)
+		reply_store(call, r);
+	else
 		reply_page(call, &page, request->with_counters, &token, revision);
-	} else {
-		reply_out_of_memory(call);
-	}
 	free(page.marks);
 }

@@ -2,6 +2,8 @@
 /*
  * GetMark.
  */
+#include <errno.h>
+
 #include "core/engine.h"
 #include "service/handlers.h"
 #include "service/service.h"
@@ -41,11 +43,16 @@ void handle_get_mark(struct rpc_call *call, const ProtobufCMessage *message)
 	reply_header(&header, service, engine_revision(service->engine));
 	r = request->effective ? engine_effective(service->engine, &match, &found)
 			       : engine_get(service->engine, &match, &found);
-	if (r < 0) {
+	if (r == -ENOENT) {
 		refuse_absent(call, &match, request->effective);
 		return;
 	}
-	wire_write_mark(&mark, &found.mark, &found.counters, service->registry);
+	if (r < 0) {
+		reply_store(call, r);
+		return;
+	}
+	wire_write_mark(&mark, &found.mark, service->registry);
+	wire_write_state(&mark, &found.counters, reply_expire_time(found.deadline));
 	response.header = &header;
 	response.mark = &mark.message;
 	rpc_call_finish(call, NULL, &response.base);

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "core/engine.h"
 #include "service/handlers.h"
 #include "service/wire.h"
+
+#define NANOSECONDS INT64_C(1000000000)
 
 #define SERVICE "waymark.v1.MarkerService"
 
@@ -41,10 +45,17 @@ static void hex(char text[33], const uint8_t id[static 16])
 		snprintf(text + 2 * i, 3, "%02x", id[i]);
 }
 
+static int64_t now_on(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * NANOSECONDS + now.tv_nsec;
+}
+
 void service_init(struct service *service)
 {
 	uint8_t id[ENGINE_STATE_ID_SIZE];
-	struct timespec now;
 
 	/* 16 octets at once never fail once the pool is seeded, which getrandom() waits for. */
 	if (getrandom(id, sizeof(id), 0) != sizeof(id))
@@ -52,8 +63,7 @@ void service_init(struct service *service)
 	hex(service->instance_id, id);
 	engine_state_id(service->engine, id);
 	hex(service->state_id, id);
-	clock_gettime(CLOCK_REALTIME, &now);
-	service->start_time = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+	service->start_time = now_on(CLOCK_REALTIME);
 }
 
 void reply_header(Waymark__V1__ResponseHeader *header, const struct service *service,
@@ -80,6 +90,26 @@ void reply_out_of_memory(struct rpc_call *call)
 	fault_set(&fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
 		  "the agent is out of memory");
 	reply_fault(call, &fault);
+}
+
+void reply_store(struct rpc_call *call, int error)
+{
+	struct fault fault;
+
+	if (error == -ENOMEM) {
+		reply_out_of_memory(call);
+		return;
+	}
+	fault_set(&fault, FAULT_UNAVAILABLE, FAULT_REASON_STORE, NULL,
+		  "the store cannot be read: %s", strerrordesc_np(-error));
+	reply_fault(call, &fault);
+}
+
+int64_t reply_expire_time(int64_t deadline)
+{
+	if (deadline == 0)
+		return 0;
+	return now_on(CLOCK_REALTIME) + (deadline - now_on(CLOCK_BOOTTIME));
 }
 
 const char *call_owner(const struct rpc_call *call, const Waymark__V1__WriteOptions *options)

@@ -13,6 +13,7 @@
 #include "rpc/limits.h"
 #include "service/access.h"
 #include "service/handlers.h"
+#include "service/scitag_stats.h"
 #include "service/service.h"
 #include "service/wire.h"
 
@@ -86,6 +87,7 @@ struct wire_stats {
 	Waymark__V1__Counters marked;
 	Waymark__V1__TableStats tables[2], *table_list[2];
 	Waymark__V1__Limits limits;
+	Google__Protobuf__Duration min_ttl, max_ttl;
 };
 
 static void write_node(struct wire_stats *wire, const struct service *service)
@@ -124,6 +126,17 @@ static void write_table(struct wire_stats *wire, size_t n, Waymark__V1__Kind kin
 	wire->table_list[n] = &wire->tables[n];
 }
 
+static void write_limits(struct wire_stats *wire)
+{
+	waymark__v1__limits__init(&wire->limits);
+	wire_write_duration(&wire->min_ttl, SERVICE_TTL_MIN);
+	wire_write_duration(&wire->max_ttl, SERVICE_TTL_MAX);
+	wire->limits.max_page_size = SERVICE_PAGE_MAX;
+	wire->limits.max_request_bytes = RPC_MESSAGE_MAX;
+	wire->limits.min_ttl = &wire->min_ttl;
+	wire->limits.max_ttl = &wire->max_ttl;
+}
+
 static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *response,
 			const struct service *service, const struct rpc_peer *peer)
 {
@@ -136,9 +149,7 @@ static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *res
 	write_table(wire, 0, WAYMARK__V1__KIND__KIND_HOST, fill.marks, fill.marks_capacity);
 	write_table(wire, 1, WAYMARK__V1__KIND__KIND_NETWORK, fill.networks,
 		    fill.networks_capacity);
-	waymark__v1__limits__init(&wire->limits);
-	wire->limits.max_page_size = SERVICE_PAGE_MAX;
-	wire->limits.max_request_bytes = RPC_MESSAGE_MAX;
+	write_limits(wire);
 	response->header = &wire->header;
 	response->node = &wire->node;
 	response->caller = &wire->caller;
@@ -146,6 +157,7 @@ static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *res
 	response->tables = wire->table_list;
 	response->n_tables = 2;
 	response->limits = &wire->limits;
+	response->audit_repairs = engine_repairs(service->engine);
 }
 
 /* All interfaces as messages; *ret_messages points into the result. NULL: out of memory. */
@@ -179,15 +191,19 @@ void handle_stats(struct rpc_call *call, const ProtobufCMessage *message)
 	const struct service *service = rpc_call_service(call);
 	Waymark__V1__StatsResponse response = WAYMARK__V1__STATS_RESPONSE__INIT;
 	cleanup(free_bytes) struct wire_interface *interfaces = NULL;
+	cleanup(scitag_stats_done) struct scitag_stats scitags = {.n = 0};
 	struct wire_stats wire;
 
 	(void)message;
 	interfaces = write_interfaces(service, &response.interfaces, &response.n_interfaces);
-	if (!interfaces) {
+	if (!interfaces ||
+	    scitag_stats_read(&scitags, service->datapath, service->registry) < 0) {
 		reply_out_of_memory(call);
-		return;
+	} else {
+		write_stats(&wire, &response, service, rpc_call_peer(call));
+		response.scitags = scitags.messages;
+		response.n_scitags = scitags.n;
+		rpc_call_finish(call, NULL, &response.base);
 	}
-	write_stats(&wire, &response, service, rpc_call_peer(call));
-	rpc_call_finish(call, NULL, &response.base);
 	free(response.interfaces);
 }

@@ -2,7 +2,10 @@
 #include "service/wire.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
+
+#include "service/service.h"
 
 /* When a client may try again what failed for reasons that pass. */
 #define WIRE_RETRY_AFTER_MS 500
@@ -95,6 +98,54 @@ static int read_action(const Waymark__V1__Mark *message, const struct registry *
 	return r;
 }
 
+/* The sum, held within what 64 bits of nanoseconds carry: beyond that no duration is in range.
+ */
+static int64_t nanoseconds_of(const Google__Protobuf__Duration *duration)
+{
+	const int64_t most = INT64_MAX / NANOSECONDS - 1;
+
+	if (duration->seconds > most)
+		return INT64_MAX;
+	if (duration->seconds < -most)
+		return INT64_MIN;
+	return duration->seconds * NANOSECONDS + duration->nanos;
+}
+
+static int read_ttl(const Google__Protobuf__Duration *duration, struct mark *ret,
+		    struct fault *fault)
+{
+	int64_t seconds = duration->seconds, ttl = nanoseconds_of(duration);
+	int32_t nanos = duration->nanos;
+
+	if (nanos <= -NANOSECONDS || nanos >= NANOSECONDS)
+		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_OUT_OF_RANGE,
+				 "ttl", "ttl with nanos %d: not in -999999999..999999999",
+				 nanos);
+	if ((seconds < 0 && nanos > 0) || (seconds > 0 && nanos < 0))
+		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_OUT_OF_RANGE,
+				 "ttl",
+				 "ttl with seconds %" PRId64 " and nanos %d: not of one sign",
+				 seconds, nanos);
+	if (ttl < SERVICE_TTL_MIN || ttl > SERVICE_TTL_MAX)
+		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_OUT_OF_RANGE,
+				 "ttl",
+				 "ttl with seconds %" PRId64 " and nanos %d: not in %" PRId64
+				 "..%" PRId64 " seconds",
+				 seconds, nanos, SERVICE_TTL_MIN / NANOSECONDS,
+				 SERVICE_TTL_MAX / NANOSECONDS);
+	ret->lifetime = MARK_TTL;
+	ret->ttl = (uint64_t)ttl;
+	return 0;
+}
+
+static int read_lifetime(const Waymark__V1__Mark *message, struct mark *ret,
+			 struct fault *fault)
+{
+	if (message->lifetime_case != WAYMARK__V1__MARK__LIFETIME_TTL)
+		return 0;
+	return read_ttl(message->ttl, ret, fault);
+}
+
 int wire_read_cookie(const char *cookie, char ret[static MARK_COOKIE_MAX + 1],
 		     struct fault *fault)
 {
@@ -121,6 +172,8 @@ int wire_read_mark(const Waymark__V1__Mark *message, const struct registry *regi
 	if (r < 0)
 		return fault_prefix(fault, "match"), r;
 	r = read_action(message, registry, &mark.action, fault);
+	if (r == 0)
+		r = read_lifetime(message, &mark, fault);
 	if (r == 0)
 		r = wire_read_cookie(message->cookie, mark.cookie, fault);
 	if (r == 0)
@@ -150,24 +203,25 @@ static void write_match(struct wire_mark *wire, const struct match *match)
 	wire->message.kind = (Waymark__V1__Kind)match->kind;
 }
 
-static void write_scitag(struct wire_mark *wire, const struct mark_action *action,
-			 const struct registry *registry)
+void wire_write_scitag(Waymark__V1__Scitag *message, uint16_t experiment, uint8_t activity,
+		       const struct registry *registry)
 {
-	waymark__v1__scitag__init(&wire->scitag);
-	wire->scitag.experiment_id = action->experiment;
-	wire->scitag.activity_id = action->activity;
-	wire->scitag.experiment = text(registry_experiment_name(registry, action->experiment));
-	wire->scitag.activity =
-		text(registry_activity_name(registry, action->experiment, action->activity));
-	wire->message.label_case = WAYMARK__V1__MARK__LABEL_SCITAG;
-	wire->message.scitag = &wire->scitag;
+	waymark__v1__scitag__init(message);
+	message->experiment_id = experiment;
+	message->activity_id = activity;
+	message->experiment = text(registry_experiment_name(registry, experiment));
+	message->activity = text(registry_activity_name(registry, experiment, activity));
 }
 
 static void write_action(struct wire_mark *wire, const struct mark_action *action,
 			 const struct registry *registry)
 {
-	if (action->label == MARK_LABEL_SCITAG)
-		write_scitag(wire, action, registry);
+	if (action->label == MARK_LABEL_SCITAG) {
+		wire_write_scitag(&wire->scitag, action->experiment, action->activity,
+				  registry);
+		wire->message.label_case = WAYMARK__V1__MARK__LABEL_SCITAG;
+		wire->message.scitag = &wire->scitag;
+	}
 	if (action->label == MARK_LABEL_RAW) {
 		wire->message.label_case = WAYMARK__V1__MARK__LABEL_FLOW_LABEL;
 		wire->message.flow_label = action->flow_label;
@@ -185,6 +239,22 @@ void wire_write_time(Google__Protobuf__Timestamp *message, int64_t nanoseconds)
 	message->nanos = (int32_t)(nanoseconds % NANOSECONDS);
 }
 
+void wire_write_duration(Google__Protobuf__Duration *message, int64_t nanoseconds)
+{
+	google__protobuf__duration__init(message);
+	message->seconds = nanoseconds / NANOSECONDS;
+	message->nanos = (int32_t)(nanoseconds % NANOSECONDS);
+}
+
+static void write_lifetime(struct wire_mark *wire, const struct mark *mark)
+{
+	if (mark->lifetime != MARK_TTL)
+		return;
+	wire_write_duration(&wire->ttl, (int64_t)mark->ttl);
+	wire->message.lifetime_case = WAYMARK__V1__MARK__LIFETIME_TTL;
+	wire->message.ttl = &wire->ttl;
+}
+
 void wire_write_counters(Waymark__V1__Counters *message, struct traffic_count counters)
 {
 	waymark__v1__counters__init(message);
@@ -193,16 +263,26 @@ void wire_write_counters(Waymark__V1__Counters *message, struct traffic_count co
 }
 
 void wire_write_mark(struct wire_mark *wire, const struct mark *mark,
-		     const struct traffic_count *counters, const struct registry *registry)
+		     const struct registry *registry)
 {
 	waymark__v1__mark__init(&wire->message);
 	write_match(wire, &mark->match);
 	write_action(wire, &mark->action, registry);
+	write_lifetime(wire, mark);
 	wire->message.cookie = text(mark->cookie);
 	wire->message.owner = text(mark->owner);
 	wire->message.revision = mark->revision;
 	wire_write_time(&wire->create_time, mark->create_time);
 	wire->message.create_time = &wire->create_time;
+}
+
+void wire_write_state(struct wire_mark *wire, const struct traffic_count *counters,
+		      int64_t expire_time)
+{
+	if (expire_time) {
+		wire_write_time(&wire->expire_time, expire_time);
+		wire->message.expire_time = &wire->expire_time;
+	}
 	if (counters) {
 		wire_write_counters(&wire->counters, *counters);
 		wire->message.counters = &wire->counters;

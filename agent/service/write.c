@@ -71,7 +71,8 @@ static void answer_set(struct write *write)
 	char *warnings[2];
 
 	reply_header(&header, service, op->revision);
-	wire_write_mark(&mark, &op->mark, &op->counters, service->registry);
+	wire_write_mark(&mark, &op->mark, service->registry);
+	wire_write_state(&mark, &op->counters, reply_expire_time(op->deadline));
 	response.header = &header;
 	response.outcome = wire_outcome(op->outcome);
 	response.mark = &mark.message;
@@ -92,7 +93,8 @@ static void answer_clear(struct write *write)
 	response.header = &header;
 	response.outcome = wire_outcome(op->outcome);
 	if (op->outcome == OUTCOME_REMOVED) {
-		wire_write_mark(&mark, &op->mark, &op->counters, service->registry);
+		wire_write_mark(&mark, &op->mark, service->registry);
+		wire_write_state(&mark, &op->counters, reply_expire_time(op->deadline));
 		response.mark = &mark.message;
 	}
 	rpc_call_finish(write->call, NULL, &response.base);
