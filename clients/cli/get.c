@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "commands.h"
 
+#include <time.h>
+
 #include "clients/cleanup.h"
 #include "exit_code.h"
 #include "json.h"
@@ -34,7 +36,7 @@ static void get_print(struct cli *cli, const Waymark__V1__GetMarkResponse *respo
 		return;
 	}
 	table_init(&table, cli->out, columns, sizeof(columns) / sizeof(columns[0]));
-	mark_property_cells(&table, mark);
+	mark_property_cells(&table, mark, time(NULL));
 	table_flush(&table);
 	table_done(&table);
 }

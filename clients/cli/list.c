@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "commands.h"
 
+#include <time.h>
+
 #include "clients/cleanup.h"
 #include "exit_code.h"
 #include "json.h"
@@ -46,7 +48,8 @@ struct listing {
 
 static void listing_init(struct listing *listing, struct cli *cli)
 {
-	static const struct column columns[] = {MARK_COLUMNS, MARK_COUNTERS, MARK_NOTES};
+	static const struct column columns[] = {MARK_COLUMNS, MARK_EXPIRY, MARK_COUNTERS,
+						MARK_NOTES};
 
 	*listing = (struct listing){.cli = cli};
 	table_init(&listing->table, cli->out, columns, sizeof(columns) / sizeof(columns[0]));
@@ -89,6 +92,7 @@ static void listing_add(struct listing *listing, const Waymark__V1__ListMarksRes
 			continue;
 		}
 		mark_cells(&listing->table, page->marks[i]);
+		mark_expiry_cell(&listing->table, page->marks[i], time(NULL));
 		mark_counter_cells(&listing->table, page->marks[i]);
 		mark_note_cells(&listing->table, page->marks[i]);
 	}

@@ -43,7 +43,7 @@ static void match_cell(struct table *table, const Waymark__V1__Match *match)
 			   match->destination_port);
 }
 
-static void scitag_cell(struct table *table, const Waymark__V1__Scitag *scitag)
+void scitag_cell(struct table *table, const Waymark__V1__Scitag *scitag)
 {
 	if (*scitag->experiment && *scitag->activity)
 		table_cell(table, "%s/%s (%u/%u)", scitag->experiment, scitag->activity,
@@ -98,6 +98,15 @@ void mark_cells(struct table *table, const Waymark__V1__Mark *mark)
 	dscp_cell(table, mark);
 }
 
+void mark_expiry_cell(struct table *table, const Waymark__V1__Mark *mark, time_t now)
+{
+	char text[TIME_TEXT_MAX] = "";
+
+	if (mark->expire_time)
+		time_left_text(mark->expire_time->seconds - now, text);
+	table_cell(table, "%s", text);
+}
+
 void mark_note_cells(struct table *table, const Waymark__V1__Mark *mark)
 {
 	table_cell(table, "%s", mark->owner);
@@ -110,7 +119,16 @@ void mark_counter_cells(struct table *table, const Waymark__V1__Mark *mark)
 	count_cell(table, mark->counters, mark->counters ? mark->counters->bytes : 0);
 }
 
-void mark_property_cells(struct table *table, const Waymark__V1__Mark *mark)
+static void ttl_cell(struct table *table, const Waymark__V1__Mark *mark)
+{
+	char text[TIME_TEXT_MAX] = "";
+
+	if (mark->lifetime_case == WAYMARK__V1__MARK__LIFETIME_TTL)
+		duration_text(mark->ttl, text);
+	table_cell(table, "%s", text);
+}
+
+void mark_property_cells(struct table *table, const Waymark__V1__Mark *mark, time_t now)
 {
 	table_cell(table, "KIND");
 	table_cell(table, "%s", enum_text(&waymark__v1__kind__descriptor, mark->kind));
@@ -120,6 +138,10 @@ void mark_property_cells(struct table *table, const Waymark__V1__Mark *mark)
 	label_cell(table, mark);
 	table_cell(table, "DSCP");
 	dscp_cell(table, mark);
+	table_cell(table, "TTL");
+	ttl_cell(table, mark);
+	table_cell(table, "EXPIRES");
+	mark_expiry_cell(table, mark, now);
 	table_cell(table, "OWNER");
 	table_cell(table, "%s", mark->owner);
 	table_cell(table, "COOKIE");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "commands.h"
 
+#include <time.h>
+
 #include "clients/cleanup.h"
 #include "exit_code.h"
 #include "json.h"
@@ -12,6 +14,7 @@ struct set_values {
 	struct value_scitag scitag;
 	struct value_number label;
 	struct value_number dscp;
+	struct value_duration ttl;
 	const char *cookie; /* NULL: none */
 	const char *owner; /* NULL: the caller's own */
 };
@@ -24,6 +27,9 @@ static const struct option set_options[] = {
 	 offsetof(struct set_values, label)},
 	{"--dscp", 0, "N", NULL, "code point, 0..63", read_dscp,
 	 offsetof(struct set_values, dscp)},
+	{"--ttl", 0, "TIME", NULL,
+	 "how long, as in 90s, 1d12h or PT1H30M; default until cleared", read_ttl,
+	 offsetof(struct set_values, ttl)},
 	{"--cookie", 0, "TEXT", NULL, "note for readers, at most 128 octets", read_text,
 	 offsetof(struct set_values, cookie)},
 	{"--owner", 0, "WHO", NULL, "whose mark it is; default your own, admins only",
@@ -33,7 +39,8 @@ static const struct option set_options[] = {
 
 static void set_print(struct cli *cli, const Waymark__V1__SetMarkResponse *response)
 {
-	static const struct column columns[] = {{"OUTCOME", false}, MARK_COLUMNS, MARK_NOTES};
+	static const struct column columns[] = {
+		{"OUTCOME", false}, MARK_COLUMNS, MARK_EXPIRY, MARK_NOTES};
 	const Waymark__V1__Mark *mark = mark_or_empty(response->mark);
 	struct table table;
 
@@ -47,6 +54,7 @@ static void set_print(struct cli *cli, const Waymark__V1__SetMarkResponse *respo
 	table_cell(&table, "%s",
 		   enum_text(&waymark__v1__outcome__descriptor, response->outcome));
 	mark_cells(&table, mark);
+	mark_expiry_cell(&table, mark, time(NULL));
 	mark_note_cells(&table, mark);
 	table_flush(&table);
 	table_done(&table);
@@ -72,6 +80,7 @@ static int set_main(struct cli *cli, const char **arguments, void *pointer)
 	const struct set_values *values = pointer;
 	Waymark__V1__Match match = match_message(arguments[0], &values->match);
 	Waymark__V1__Scitag scitag = scitag_message(&values->scitag);
+	Google__Protobuf__Duration ttl = GOOGLE__PROTOBUF__DURATION__INIT;
 	Waymark__V1__Mark mark = WAYMARK__V1__MARK__INIT;
 	Waymark__V1__WriteOptions options = WAYMARK__V1__WRITE_OPTIONS__INIT;
 	Waymark__V1__SetMarkRequest request = WAYMARK__V1__SET_MARK_REQUEST__INIT;
@@ -89,6 +98,11 @@ static int set_main(struct cli *cli, const char **arguments, void *pointer)
 	if (values->dscp.given) {
 		mark.dscp_choice_case = WAYMARK__V1__MARK__DSCP_CHOICE_DSCP;
 		mark.dscp = values->dscp.number;
+	}
+	if (values->ttl.given) {
+		ttl.seconds = values->ttl.seconds;
+		mark.lifetime_case = WAYMARK__V1__MARK__LIFETIME_TTL;
+		mark.ttl = &ttl;
 	}
 	if (values->cookie)
 		mark.cookie = (char *)values->cookie;
@@ -109,7 +123,8 @@ const struct command set_command = {
 	.details = MATCH_DETAILS
 	"\nAt least one of --scitag, --label and --dscp says what is written. --scitag\n"
 	"takes 3/14, cms/14, cms/\"Analysis Input\" or the protocol value 206; an\n"
-	"experiment alone means an unknown activity.\n",
+	"experiment alone means an unknown activity. Repeating a command with the same\n"
+	"--ttl renews the mark's lifetime.\n",
 	.options = set_options,
 	.values_size = sizeof(struct set_values),
 	.main = set_main,

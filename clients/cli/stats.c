@@ -45,6 +45,17 @@ static void caller_properties(struct table *table, const Waymark__V1__Caller *ca
 	table_cell(table, "%" PRIu64, caller->mark_count);
 }
 
+static void marked_properties(struct table *table, const Waymark__V1__StatsResponse *stats)
+{
+	if (stats->marked) {
+		table_cell(table, "MARKED");
+		table_cell(table, "%" PRIu64 " packets, %" PRIu64 " bytes",
+			   stats->marked->packets, stats->marked->bytes);
+	}
+	table_cell(table, "AUDIT REPAIRS");
+	table_cell(table, "%" PRIu64, stats->audit_repairs);
+}
+
 static void print_properties(FILE *out, const Waymark__V1__StatsResponse *stats)
 {
 	static const struct column columns[] = {{NULL, false}, {NULL, false}};
@@ -59,11 +70,7 @@ static void print_properties(FILE *out, const Waymark__V1__StatsResponse *stats)
 		table_cell(&table, "REVISION");
 		table_cell(&table, "%" PRIu64, stats->header->revision);
 	}
-	if (stats->marked) {
-		table_cell(&table, "MARKED");
-		table_cell(&table, "%" PRIu64 " packets, %" PRIu64 " bytes",
-			   stats->marked->packets, stats->marked->bytes);
-	}
+	marked_properties(&table, stats);
 	table_flush(&table);
 	table_done(&table);
 }
@@ -132,6 +139,47 @@ static void print_interfaces(FILE *out, const Waymark__V1__StatsResponse *stats)
 	table_done(&table);
 }
 
+static void traffic_cells(struct table *table, const Waymark__V1__Counters *counters)
+{
+	table_cell(table, "%" PRIu64, counters ? counters->packets : 0);
+	table_cell(table, "%" PRIu64, counters ? counters->bytes : 0);
+}
+
+static void print_scitags(FILE *out, const Waymark__V1__StatsResponse *stats)
+{
+	static const struct column columns[] = {{"SCITAG", false},
+						{"SENT", true},
+						{"BYTES", true},
+						{"OBSERVED", true},
+						{"BYTES", true}};
+	struct table table;
+
+	table_init(&table, out, columns, sizeof(columns) / sizeof(columns[0]));
+	for (size_t i = 0; i < stats->n_scitags; i++) {
+		const Waymark__V1__ScitagStats *row = stats->scitags[i];
+
+		if (row->scitag && row->scitag->experiment_id)
+			scitag_cell(&table, row->scitag);
+		else
+			table_cell(&table, "other");
+		traffic_cells(&table, row->sent);
+		traffic_cells(&table, row->observed);
+	}
+	table_flush(&table);
+	table_done(&table);
+}
+
+static void print_stats(FILE *out, const Waymark__V1__StatsResponse *stats)
+{
+	print_properties(out, stats);
+	(void)fputc('\n', out);
+	print_tables(out, stats);
+	(void)fputc('\n', out);
+	print_interfaces(out, stats);
+	(void)fputc('\n', out);
+	print_scitags(out, stats);
+}
+
 static int stats_main(struct cli *cli, const char **arguments, void *values)
 {
 	cleanup(close_client) struct waymark_client *client = NULL;
@@ -150,17 +198,13 @@ static int stats_main(struct cli *cli, const char **arguments, void *values)
 		cli_print_json(cli, json_message(&stats->base));
 		return EXIT_OK;
 	}
-	print_properties(cli->out, stats);
-	(void)fputc('\n', cli->out);
-	print_tables(cli->out, stats);
-	(void)fputc('\n', cli->out);
-	print_interfaces(cli->out, stats);
+	print_stats(cli->out, stats);
 	return EXIT_OK;
 }
 
 const struct command stats_command = {
 	.name = "stats",
 	.arguments = "",
-	.summary = "Show the agent, its interfaces and what they have marked",
+	.summary = "Show the agent, its interfaces and what was marked, by SciTag",
 	.main = stats_main,
 };

@@ -44,3 +44,20 @@ void duration_text(const Google__Protobuf__Duration *time, char text[static TIME
 	(void)snprintf(text, TIME_TEXT_MAX, "%s%" PRIu64 "%ss", negative ? "-" : "", seconds,
 		       fraction);
 }
+
+void time_left_text(int64_t seconds, char text[static TIME_TEXT_MAX])
+{
+	const int64_t left = seconds > 0 ? seconds : 0;
+
+	if (left >= 86400)
+		(void)snprintf(text, TIME_TEXT_MAX, "%" PRId64 "d%" PRId64 "h", left / 86400,
+			       left % 86400 / 3600);
+	else if (left >= 3600)
+		(void)snprintf(text, TIME_TEXT_MAX, "%" PRId64 "h%" PRId64 "m", left / 3600,
+			       left % 3600 / 60);
+	else if (left >= 60)
+		(void)snprintf(text, TIME_TEXT_MAX, "%" PRId64 "m%" PRId64 "s", left / 60,
+			       left % 60);
+	else
+		(void)snprintf(text, TIME_TEXT_MAX, "%" PRId64 "s", left);
+}

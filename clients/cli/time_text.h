@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* protobuf's times as the proto3 JSON mapping writes them. */
+/* protobuf's times as the proto3 JSON mapping writes them, and time left for people. */
 #ifndef WAYMARK_CLI_TIME_TEXT_H
 #define WAYMARK_CLI_TIME_TEXT_H
 
@@ -13,5 +13,8 @@ void timestamp_text(const Google__Protobuf__Timestamp *time, char text[static TI
 
 /* "-1.500s". */
 void duration_text(const Google__Protobuf__Duration *time, char text[static TIME_TEXT_MAX]);
+
+/* "1d12h", "59m58s", "3s": the two largest units, the rest is cut off; "0s" if it is past. */
+void time_left_text(int64_t seconds, char text[static TIME_TEXT_MAX]);
 
 #endif

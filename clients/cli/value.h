@@ -19,6 +19,12 @@ struct value_number {
 	uint32_t number;
 };
 
+/* A length of time that may be absent. */
+struct value_duration {
+	bool given;
+	int64_t seconds;
+};
+
 /* A SciTag, each half by id or by name. */
 struct value_scitag {
 	bool given;
@@ -48,6 +54,7 @@ option_reader read_dscp; /* struct value_number, 0..63 */
 option_reader read_label; /* struct value_number, 0..0xFFFFF, decimal or 0x hexadecimal */
 option_reader read_kind; /* struct value_kinds; each use adds one */
 option_reader read_seconds; /* int64_t milliseconds, 0.001..86400 seconds */
+option_reader read_ttl; /* struct value_duration: "90s", "1d12h" or "PT1H30M"; not 0 */
 option_reader read_output; /* enum value_output */
 
 /* struct value_scitag: "EXP/ACT" with an id or a name on each side, "EXP" alone for an unknown

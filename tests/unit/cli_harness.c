@@ -77,6 +77,8 @@ struct sample {
 	Waymark__V1__Match match;
 	Waymark__V1__Scitag scitag;
 	Waymark__V1__Counters counters;
+	Google__Protobuf__Duration ttl;
+	Google__Protobuf__Timestamp expire_time;
 	Waymark__V1__Mark mark;
 };
 
@@ -101,6 +103,15 @@ static Waymark__V1__Mark *sample_init(struct sample *sample)
 	sample->mark.owner = (char *)"unix:uid=0";
 	sample->mark.revision = 5;
 	sample->mark.counters = &sample->counters;
+	if (script.ttl) {
+		google__protobuf__duration__init(&sample->ttl);
+		google__protobuf__timestamp__init(&sample->expire_time);
+		sample->ttl.seconds = script.ttl;
+		sample->expire_time.seconds = script.expire_time;
+		sample->mark.lifetime_case = WAYMARK__V1__MARK__LIFETIME_TTL;
+		sample->mark.ttl = &sample->ttl;
+		sample->mark.expire_time = &sample->expire_time;
+	}
 	return &sample->mark;
 }
 
@@ -157,6 +168,11 @@ static void answer_list(Waymark__V1__Mark *mark, const uint8_t *request, size_t 
 
 static void answer_stats(struct fake_answer *answer)
 {
+	Waymark__V1__Scitag scitag = WAYMARK__V1__SCITAG__INIT;
+	Waymark__V1__Counters counters = WAYMARK__V1__COUNTERS__INIT;
+	Waymark__V1__ScitagStats scitags[] = {WAYMARK__V1__SCITAG_STATS__INIT,
+					      WAYMARK__V1__SCITAG_STATS__INIT};
+	Waymark__V1__ScitagStats *scitag_list[] = {&scitags[0], &scitags[1]};
 	Waymark__V1__StatsResponse response = WAYMARK__V1__STATS_RESPONSE__INIT;
 	Waymark__V1__NodeInfo node = WAYMARK__V1__NODE_INFO__INIT;
 	Waymark__V1__SkipCount skips[] = {WAYMARK__V1__SKIP_COUNT__INIT,
@@ -166,6 +182,13 @@ static void answer_stats(struct fake_answer *answer)
 	Waymark__V1__InterfaceStats *interfaces[] = {&interface};
 
 	node.name = (char *)"dtn1";
+	counters.packets = 7;
+	counters.bytes = 8400;
+	scitag.experiment_id = 3;
+	scitag.activity_id = 14;
+	scitags[0].observed = &counters;
+	scitags[1].scitag = &scitag;
+	scitags[1].sent = &counters;
 	skips[0].reason = WAYMARK__V1__SKIP_REASON__SKIP_REASON_NO_MATCH;
 	skips[0].packets = 12;
 	skips[1].reason = WAYMARK__V1__SKIP_REASON__SKIP_REASON_NOT_IPV6;
@@ -177,6 +200,9 @@ static void answer_stats(struct fake_answer *answer)
 	response.node = &node;
 	response.n_interfaces = 1;
 	response.interfaces = interfaces;
+	response.n_scitags = 2;
+	response.scitags = scitag_list;
+	response.audit_repairs = 5;
 	fake_answer_message(answer, &response.base);
 }
 

@@ -19,6 +19,8 @@ struct cli_result {
 struct cli_script {
 	int code; /* of a refusal; 0: none */
 	bool with_mark; /* the agent has its mark */
+	int64_t ttl; /* s, of the mark; 0: none */
+	int64_t expire_time; /* s since 1970, with ttl */
 	uint8_t request[4096]; /* the last one */
 	size_t request_length;
 	int pages; /* of ListMarks, answered so far */

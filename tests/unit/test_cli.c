@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -28,9 +29,9 @@ static void test_set(void **state)
 		0);
 	assert_string_equal(result.err, "waymark: warning: no interface attached\n");
 	assert_string_equal(result.out, "OUTCOME  KIND  MATCH        LABEL                     "
-					" DSCP  OWNER       COOKIE\n"
+					" DSCP  EXPIRES  OWNER       COOKIE\n"
 					"CREATED  HOST  2001:db8::2  cms/Analysis Input (3/14) "
-					"    -  unix:uid=0  a\\nb\n");
+					"    -        -  unix:uid=0  a\\nb\n");
 	request = waymark__v1__set_mark_request__unpack(NULL, script.request_length,
 							script.request);
 	assert_string_equal(request->mark->match->destination, "2001:db8::2");
@@ -58,7 +59,44 @@ static void test_set_sends_no_more_than_given(void **state)
 	assert_int_equal(request->mark->label_case, WAYMARK__V1__MARK__LABEL_FLOW_LABEL);
 	assert_int_equal(request->mark->dscp_choice_case,
 			 WAYMARK__V1__MARK__DSCP_CHOICE__NOT_SET);
+	assert_int_equal(request->mark->lifetime_case, WAYMARK__V1__MARK__LIFETIME__NOT_SET);
 	assert_null(request->options);
+}
+
+static void test_set_ttl(void **state)
+{
+	cleanup(free_message) Waymark__V1__SetMarkRequest *request = NULL;
+
+	(void)state;
+	assert_int_equal(run(ARGV("set", "::1", "--label", "0", "--ttl", "1d12h")), 0);
+	request = waymark__v1__set_mark_request__unpack(NULL, script.request_length,
+							script.request);
+	assert_int_equal(request->mark->lifetime_case, WAYMARK__V1__MARK__LIFETIME_TTL);
+	assert_int_equal(request->mark->ttl->seconds, 129600);
+	assert_int_equal(request->mark->ttl->nanos, 0);
+}
+
+/* Tables show the time left by this host's clock, which goes on meanwhile; half a unit of
+ * slack. */
+static void test_time_left(void **state)
+{
+	(void)state;
+	script.ttl = 172800;
+	script.expire_time = time(NULL) + 129600 + 1800;
+	assert_int_equal(run(ARGV("set", "::1", "--label", "0")), 0);
+	assert_non_null(strstr(result.out, "-    1d12h  unix:uid=0"));
+	assert_int_equal(run(ARGV("list")), 0);
+	assert_non_null(strstr(result.out, "-    1d12h       12"));
+	assert_int_equal(run(ARGV("get", "::1")), 0);
+	assert_non_null(strstr(result.out, "TTL       172800s\n"
+					   "EXPIRES   1d12h\n"));
+	script.expire_time = time(NULL) - 1;
+	assert_int_equal(run(ARGV("get", "::1")), 0);
+	assert_non_null(strstr(result.out, "EXPIRES   0s\n"));
+	script.expire_time = 1738318830;
+	assert_int_equal(run(ARGV("get", "::1", "-ojsonl")), 0);
+	assert_non_null(strstr(result.out, "\"ttl\":\"172800s\""));
+	assert_non_null(strstr(result.out, "\"expireTime\":\"2025-01-31T10:20:30Z\""));
 }
 
 static void test_refusal(void **state)
@@ -120,17 +158,18 @@ static void test_list_table(void **state)
 	assert_int_equal(run(ARGV("list")), 0);
 	assert_int_equal(script.pages, 3);
 	assert_string_equal(result.out, "KIND  MATCH        LABEL                      DSCP  "
-					"PACKETS  BYTES  OWNER       COOKIE\n"
+					"EXPIRES  PACKETS  BYTES  OWNER       COOKIE\n"
 					"HOST  2001:db8::2  cms/Analysis Input (3/14)     -    "
-					"   12   3456  unix:uid=0  a\\nb\n"
+					"    -       12   3456  unix:uid=0  a\\nb\n"
 					"HOST  2001:db8::2  cms/Analysis Input (3/14)     -    "
-					"   12   3456  unix:uid=0  a\\nb\n"
+					"    -       12   3456  unix:uid=0  a\\nb\n"
 					"HOST  2001:db8::2  cms/Analysis Input (3/14)     -    "
-					"   12   3456  unix:uid=0  a\\nb\n");
+					"    -       12   3456  unix:uid=0  a\\nb\n");
 	script.with_mark = false;
 	assert_int_equal(run(ARGV("list")), 0);
-	assert_string_equal(result.out,
-			    "KIND  MATCH  LABEL  DSCP  PACKETS  BYTES  OWNER  COOKIE\n");
+	assert_string_equal(
+		result.out,
+		"KIND  MATCH  LABEL  DSCP  EXPIRES  PACKETS  BYTES  OWNER  COOKIE\n");
 }
 
 static void test_list_json(void **state)
@@ -210,6 +249,10 @@ static void test_stats(void **state)
 	assert_non_null(strstr(result.out, "NODE           dtn1\n"));
 	assert_non_null(strstr(result.out, "eth0           0  TCX      0       0      0  "
 					   "NO_MATCH 12, NOT_IPV6 3  -\n"));
+	assert_non_null(strstr(result.out, "AUDIT REPAIRS  5\n"));
+	assert_non_null(strstr(result.out, "\n\nSCITAG  SENT  BYTES  OBSERVED  BYTES\n"
+					   "other      0      0         7   8400\n"
+					   "3/14       7   8400         0      0\n"));
 	assert_int_equal(run(ARGV("stats", "-o", "json")), 0);
 	assert_non_null(strstr(result.out, "\"attachMode\": \"ATTACH_MODE_TCX\""));
 }
@@ -248,6 +291,8 @@ static const struct {
 	{{"get", "::1", "::2"}, "waymark: get: unexpected argument '::2'\n"},
 	{{"list", "--page-size", "0"},
 	 "waymark: list: --page-size '0': not a number in 1..4294967295\n"},
+	{{"set", "::1", "--label=1", "--ttl=90"},
+	 "waymark: set: --ttl '90': the last number has no unit: s, m, h or d\n"},
 	{{"set", "::1", "--label=1", "--scitag=3/14"},
 	 "waymark: set: --scitag and --label exclude each other\n"},
 	{{"list", "--label=1", "--scitag=3/14"},
@@ -318,6 +363,7 @@ int main(void)
 #define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, cli_setup, cli_teardown)
 	const struct CMUnitTest tests[] = {
 		WITH_AGENT(test_set),	      WITH_AGENT(test_set_sends_no_more_than_given),
+		WITH_AGENT(test_set_ttl),     WITH_AGENT(test_time_left),
 		WITH_AGENT(test_refusal),     WITH_AGENT(test_clear),
 		WITH_AGENT(test_get),	      WITH_AGENT(test_list_table),
 		WITH_AGENT(test_list_json),   WITH_AGENT(test_list_jsonl),

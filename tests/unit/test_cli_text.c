@@ -111,13 +111,42 @@ static void test_durations(void **state)
 	}
 }
 
+static void test_time_left(void **state)
+{
+	static const struct {
+		int64_t seconds;
+		const char *text;
+	} times[] = {
+		{INT64_MIN, "0s"},
+		{-1, "0s"},
+		{0, "0s"},
+		{1, "1s"},
+		{59, "59s"},
+		{60, "1m0s"},
+		{3598, "59m58s"},
+		{3599, "59m59s"},
+		{3600, "1h0m"},
+		{86399, "23h59m"},
+		{86400, "1d0h"},
+		{2591999, "29d23h"},
+		{INT64_MAX, "106751991167300d15h"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(times); i++) {
+		char text[TIME_TEXT_MAX];
+
+		time_left_text(times[i].seconds, text);
+		assert_string_equal(text, times[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_count),
-		cmocka_unit_test(test_timestamps),
-		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_texts),	   cmocka_unit_test(test_count),
+		cmocka_unit_test(test_timestamps), cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_time_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,15 @@ static int64_t seconds_value(const char *text, char *reason)
 	return read_seconds(text, &value, reason) ? value : REFUSED;
 }
 
+static int64_t ttl_value(const char *text, char *reason)
+{
+	struct value_duration value = {0};
+	bool read = read_ttl(text, &value, reason);
+
+	assert_int_equal(value.given, read);
+	return read ? value.seconds : REFUSED;
+}
+
 static int64_t output_value(const char *text, char *reason)
 {
 	enum value_output value;
@@ -134,6 +143,47 @@ static const struct {
 	{seconds_value, "1e3", REFUSED},
 	{seconds_value, "-1", REFUSED},
 	{seconds_value, "99999999999999999999", REFUSED},
+	{ttl_value, "90s", 90},
+	{ttl_value, "1m", 60},
+	{ttl_value, "1h", 3600},
+	{ttl_value, "30d", 2592000},
+	{ttl_value, "1d12h", 129600},
+	{ttl_value, "1d2h3m4s", 93784},
+	{ttl_value, "1d0h5s", 86405},
+	{ttl_value, "007s", 7},
+	{ttl_value, "PT1H", 3600},
+	{ttl_value, "PT1H30M", 5400},
+	{ttl_value, "PT90S", 90},
+	{ttl_value, "P1D", 86400},
+	{ttl_value, "P1DT12H", 129600},
+	{ttl_value, "999999999d", INT64_C(86399999913600)},
+	{ttl_value, "1000000000d", REFUSED},
+	{ttl_value, "99999999999999999999s", REFUSED},
+	{ttl_value, "0s", REFUSED},
+	{ttl_value, "PT0S", REFUSED},
+	{ttl_value, "", REFUSED},
+	{ttl_value, "h", REFUSED},
+	{ttl_value, "90", REFUSED},
+	{ttl_value, "1h30", REFUSED},
+	{ttl_value, "12h1d", REFUSED},
+	{ttl_value, "1h1h", REFUSED},
+	{ttl_value, "1.5h", REFUSED},
+	{ttl_value, "-1h", REFUSED},
+	{ttl_value, "+1h", REFUSED},
+	{ttl_value, "1h ", REFUSED},
+	{ttl_value, "1 h", REFUSED},
+	{ttl_value, "1H", REFUSED},
+	{ttl_value, "1w", REFUSED},
+	{ttl_value, "100ms", REFUSED},
+	{ttl_value, "P", REFUSED},
+	{ttl_value, "PT", REFUSED},
+	{ttl_value, "P1DT", REFUSED},
+	{ttl_value, "P1H", REFUSED},
+	{ttl_value, "PT1D", REFUSED},
+	{ttl_value, "P1M", REFUSED},
+	{ttl_value, "PT1h", REFUSED},
+	{ttl_value, "PT1HT1M", REFUSED},
+	{ttl_value, "pt1h", REFUSED},
 	{output_value, "table", OUTPUT_TABLE},
 	{output_value, "json", OUTPUT_JSON},
 	{output_value, "jsonl", OUTPUT_JSONL},
@@ -151,6 +201,27 @@ static void test_values(void **state)
 		if (value != values[i].value)
 			fail_msg("'%s' read as %lld", values[i].text, (long long)value);
 		assert_int_equal(reason[0] != '\0', value == REFUSED);
+	}
+}
+
+static void test_ttl_reasons(void **state)
+{
+	static const struct {
+		const char *text, *hint;
+	} rows[] = {
+		{"90", "no unit"},	  {"1h30", "no unit"},	      {"1h2h", "'h' twice"},
+		{"5s1m", "smaller unit"}, {"1w", "such as 90s"},      {"soon", "such as 90s"},
+		{"PT1D", "such as 90s"},  {"PT5S1M", "smaller unit"}, {"0d", "nothing"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct value_duration value = {0};
+		char reason[REASON_MAX] = "";
+
+		assert_false(read_ttl(rows[i].text, &value, reason));
+		if (!strstr(reason, rows[i].hint))
+			fail_msg("'%s': %s", rows[i].text, reason);
 	}
 }
 
@@ -269,7 +340,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),	   cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_scitags),	   cmocka_unit_test(test_refused_scitags),
-		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_long_names), cmocka_unit_test(test_ttl_reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
