@@ -108,9 +108,8 @@ static int load_datapath(struct agent *agent)
 {
 	const struct datapath_options options = {.marks = agent->config.capacity.marks,
 						 .networks = agent->config.capacity.networks,
-						 .pin_dir = agent->pins
-								    ? agent->config.pin_dir
-								    : NULL};
+						 .pin_dir = agent->pins ? agent->config.pin_dir
+									: NULL};
 	int r = datapath_open(&options, &agent->datapath);
 
 	if (r < 0 && datapath_last_message()[0])

@@ -176,16 +176,3 @@ int datapath_program(const struct datapath *datapath, int has_ethernet_header)
 	return bpf_program__fd(has_ethernet_header ? programs->progs.mark_l2
 						   : programs->progs.mark_l3);
 }
-
-void datapath_observe(struct datapath *datapath, bool on)
-{
-	shared_store(&datapath->maps.control[CONTROL_OBSERVE], on);
-}
-
-int datapath_observer(const struct datapath *datapath, int has_ethernet_header)
-{
-	const struct marker *programs = datapath->programs;
-
-	return bpf_program__fd(has_ethernet_header ? programs->progs.observe_l2
-						   : programs->progs.observe_l3);
-}

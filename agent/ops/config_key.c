@@ -206,7 +206,8 @@ static int set_duration(const struct config_key *key, uint32_t *member, const ch
 		count = parse_count(digits, key->max / seconds[unit - units]);
 	}
 	if (count < 0)
-		return config_refuse(error, "must be a time in 0s..%us, with s, m or h", key->max);
+		return config_refuse(error, "must be a time in 0s..%us, with s, m or h",
+				     key->max);
 	*member = (uint32_t)count * seconds[unit - units];
 	return 0;
 }
