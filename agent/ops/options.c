@@ -28,7 +28,8 @@ static const struct row {
 	{"state-dir", "DIR", "state_dir", 0,
 	 "where the marks are kept (default " CONFIG_STATE_DIR_DEFAULT ")"},
 	{"audit-interval", "TIME", "audit_interval", 0,
-	 "how often the kernel's maps are checked: 60s, 5m; 0s: never"},
+	 "how often the kernel's maps are checked: 60s, 5m;\n"
+	 "0s: never"},
 	{"listen", "ADDRESS", "listen", 0,
 	 "unix:/path, host:port or [v6]:port; may be repeated\n"
 	 "(default " CONFIG_LISTEN_DEFAULT ")"},

@@ -32,8 +32,11 @@ static int insert(struct datapath *datapath, struct datapath_change *change)
 		return -ENOSPC;
 	while (datapath->slots[slot].used)
 		slot++;
-	datapath->slots[slot] =
-		(struct fake_slot){true, *change->match, change->action, change->counters};
+	datapath->slots[slot] = (struct fake_slot){.used = true,
+						   .match = *change->match,
+						   .action = change->action,
+						   .lease = change->lease,
+						   .counters = change->counters};
 	change->slot = slot;
 	return 0;
 }

@@ -315,7 +315,7 @@ static const struct {
 	 "interfaces: "
 	 "['*abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl']\n",
 	 1, "must be a pattern of at most 63 characters"},
-	{"no state folder", "state_dir: \"\"\n", 1, "state_dir \"\" must be a path"},
+	{"no state folder", "state_dir: \"\"\n", 1, "state_dir \"\": must be a path"},
 	{"time without unit", "audit_interval: 60\n", 1, "must be a time in 0s..86400s"},
 	{"long time", "audit_interval: 25h\n", 1, "must be a time in 0s..86400s"},
 	{"unit alone", "audit_interval: s\n", 1, "must be a time in 0s..86400s"},
