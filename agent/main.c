@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * waymarkd: configure, log, load, attach, serve, drain.
+ * waymarkd: configure, log, load, attach, serve, drain. Or: clean up.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -8,13 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "core/engine.h"
 #include "core/scitag.h"
 #include "datapath/attach.h"
+#include "datapath/clean.h"
 #include "datapath/datapath.h"
+#include "datapath/links.h"
+#include "datapath/pin_folder.h"
 #include "descriptor_set.h"
+#include "ops/boot_id.h"
 #include "ops/config.h"
 #include "ops/log.h"
 #include "ops/options.h"
@@ -30,11 +35,13 @@
 struct agent {
 	struct config config;
 	struct event_base *base; /* the main loop */
-	struct event *terminate, *interrupt;
+	struct event *terminate, *interrupt, *news;
 	struct registry *registry;
 	struct store *store;
+	struct pin_folder *pins; /* NULL: nothing is pinned */
 	struct datapath *datapath;
 	struct attach *attach;
+	struct links *links;
 	struct engine *engine;
 	struct service service;
 	struct rpc_service methods;
@@ -80,10 +87,29 @@ static int load_registry(struct agent *agent)
 	return r;
 }
 
+/* From here on no other agent uses the folder. */
+static int open_pins(struct agent *agent)
+{
+	const char *path = agent->config.pin_dir;
+	char error[PIN_FOLDER_ERROR_MAX];
+	int r;
+
+	if (!path[0])
+		return 0;
+	r = pin_folder_open(path, &agent->pins, error);
+	if (r == -ENOMEM)
+		return fail(r, "open the pin directory");
+	if (r < 0)
+		log_error("pin directory %s: %s", path, error);
+	return r;
+}
+
 static int load_datapath(struct agent *agent)
 {
 	const struct datapath_options options = {.marks = agent->config.capacity.marks,
-						 .networks = agent->config.capacity.networks};
+						 .networks = agent->config.capacity.networks,
+						 .pin_dir = agent->pins ? agent->config.pin_dir
+									: NULL};
 	int r = datapath_open(&options, &agent->datapath);
 
 	if (r < 0 && datapath_last_message()[0])
@@ -104,36 +130,117 @@ static enum attach_mode attach_mode(enum config_attach wanted)
 	return ATTACH_NONE;
 }
 
-/* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
-static int attach_interfaces(struct agent *agent)
+static int know_pair(uint16_t experiment, const char *experiment_name, uint8_t activity,
+		     const char *activity_name, void *user)
 {
-	const struct config *config = &agent->config;
-	int r = attach_new(agent->datapath, attach_mode(config->attach), &agent->attach);
+	(void)experiment_name;
+	(void)activity_name;
+	datapath_know_pair(user, experiment, activity);
+	return 0;
+}
+
+static int prepare_attach(struct agent *agent)
+{
+	const struct attach_options options = {.mode = attach_mode(agent->config.attach),
+					       .pins = agent->pins,
+					       .observe = agent->config.observe_ingress};
+	int r = attach_new(agent->datapath, &options, &agent->attach);
 
 	if (r < 0)
 		return fail(r, "prepare the interfaces");
-	for (size_t i = 0; i < config->interfaces.n; i++) {
-		const char *name = config->interfaces.items[i];
+	registry_each(agent->registry, know_pair, agent->datapath);
+	datapath_observe(agent->datapath, agent->config.observe_ingress);
+	return 0;
+}
 
-		r = attach_add(agent->attach, name);
-		if (r < 0)
-			log_warning("interface %s: not attached: %s", name, strerror(-r));
-		else
-			log_info("interface %s: attached", name);
+static void log_link(enum links_event event, const struct attach_interface *interface,
+		     void *user)
+{
+	(void)user;
+	switch (event) {
+	case LINKS_ATTACHED:
+		log_info("interface %s: attached", interface->name);
+		break;
+	case LINKS_FAILED:
+		log_warning("interface %s: %sattached: %s", interface->name,
+			    interface->mode == ATTACH_NONE ? "not " : "not entirely ",
+			    interface->error);
+		break;
+	case LINKS_DETACHED:
+		log_info("interface %s: detached", interface->name);
+		break;
 	}
-	if (config->interfaces.n == 0)
+}
+
+/* After a failure it is tried again in a second, or as soon as there is news. */
+static void follow_links(evutil_socket_t fd, short what, void *user)
+{
+	static const struct timeval second = {.tv_sec = 1};
+	struct agent *agent = user;
+	int r = links_read(agent->links);
+
+	(void)fd;
+	(void)what;
+	if (r < 0)
+		log_warning("cannot follow the interfaces: %s", strerror(-r));
+	event_add(agent->news, r < 0 ? &second : NULL);
+}
+
+/* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
+static int attach_interfaces(struct agent *agent)
+{
+	const struct config_list *names = &agent->config.interfaces;
+	const struct links_options options = {
+		.attach = agent->attach, .names = {names->items, names->n}, .report = log_link};
+	int r = links_open(&options, &agent->links);
+
+	if (r < 0)
+		return fail(r, "follow the interfaces");
+	agent->news =
+		event_new(agent->base, links_fd(agent->links), EV_READ, follow_links, agent);
+	if (!agent->news || event_add(agent->news, NULL) < 0)
+		return fail(-ENOMEM, "follow the interfaces");
+	if (names->n == 0)
 		log_warning("no interfaces configured: nothing will be marked");
 	return 0;
 }
 
+static int open_store(struct agent *agent)
+{
+	const struct store_options options = {.directory = agent->config.state_dir};
+	char error[STORE_ERROR_MAX] = "";
+	int r = store_open(&options, &agent->store, error);
+
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
+static void log_repairs(uint64_t repairs, void *user)
+{
+	(void)user;
+	log_warning("audit: %lu entries of the kernel's maps were not as they should be, and "
+		    "were put right",
+		    (unsigned long)repairs);
+}
+
 static int start_engine(struct agent *agent)
 {
-	int r = store_open(&agent->store);
+	struct engine_options options = {.datapath = agent->datapath,
+					 .store = agent->store,
+					 .audit_interval = agent->config.audit_interval *
+							   INT64_C(1000000000),
+					 .repaired = log_repairs};
+	struct engine_restored restored;
+	int r = boot_id_read(options.boot_id);
 
 	if (r == 0)
-		r = engine_new(agent->datapath, agent->store, &agent->engine);
+		r = engine_new(&options, &agent->engine, &restored);
 	if (r < 0)
 		return fail(r, "start the engine");
+	log_info("restored: %lu marks, %lu of them were in force; %lu unknown ones removed",
+		 (unsigned long)restored.marks, (unsigned long)restored.adopted,
+		 (unsigned long)restored.stray);
 	agent->service = (struct service){.engine = agent->engine,
 					  .datapath = agent->datapath,
 					  .attach = agent->attach,
@@ -204,15 +311,43 @@ static int run(struct agent *agent)
 	if (r == 0)
 		r = load_registry(agent);
 	if (r == 0)
+		r = open_pins(agent);
+	if (r == 0)
 		r = load_datapath(agent);
 	if (r == 0)
-		r = attach_interfaces(agent);
+		r = prepare_attach(agent);
+	if (r == 0)
+		r = open_store(agent);
 	if (r == 0)
 		r = start_engine(agent);
+	/* Not before: what an earlier agent left marks until ours knows the marks. */
+	if (r == 0)
+		r = attach_interfaces(agent);
 	if (r == 0)
 		r = start_server(agent);
 	if (r == 0 && event_base_dispatch(agent->base) < 0)
 		r = fail(-EIO, "run the main loop");
+	return r;
+}
+
+static void clean_up(const struct agent *agent)
+{
+	struct clean_count count = clean(agent->pins);
+
+	log_info("taken off: %u links, %u filters, %u other pins", count.links, count.filters,
+		 count.pins);
+}
+
+/* --clean. A folder that is not there holds nothing of ours. */
+static int clean_only(struct agent *agent)
+{
+	const char *path = agent->config.pin_dir;
+	int r = 0;
+
+	if (path[0] && access(path, F_OK) == 0)
+		r = open_pins(agent);
+	if (r == 0)
+		clean_up(agent);
 	return r;
 }
 
@@ -223,8 +358,14 @@ static void done(struct agent *agent)
 		rpc_server_drain(agent->server, DRAIN_MS);
 	engine_free(agent->engine);
 	rpc_server_free(agent->server);
-	attach_free(agent->attach);
+	if (agent->news)
+		event_free(agent->news);
+	links_close(agent->links);
+	attach_free(agent->attach, agent->config.detach);
 	datapath_close(agent->datapath);
+	if (agent->config.detach && agent->pins)
+		clean_up(agent);
+	pin_folder_close(agent->pins);
 	store_close(agent->store);
 	registry_free(agent->registry);
 	if (agent->terminate)
@@ -255,6 +396,8 @@ int main(int argc, char *argv[])
 		printf("waymarkd %s\n", WAYMARK_VERSION);
 	else if (action == OPTIONS_RUN)
 		r = run(&agent);
+	else if (action == OPTIONS_CLEAN)
+		r = clean_only(&agent);
 	done(&agent);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

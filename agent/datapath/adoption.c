@@ -48,30 +48,21 @@ static bool is_sound(const struct datapath *datapath, const struct entry *entry,
 	       !datapath->adoption.unclaimed[*slot];
 }
 
-static int adopt_table(struct datapath *datapath, struct table *table)
+static int adopt_entry(const struct entry *entry, void *user)
 {
-	union entry_key key;
-	const union entry_key *after = NULL;
-	struct entry entry;
+	struct datapath *datapath = user;
+	struct table *table =
+		entry->kind == ENTRY_NETWORK ? &datapath->networks : &datapath->matches;
 	struct match match;
 	uint32_t slot;
 	int error;
 
-	while (!(error = table_next(table, after, &entry))) {
-		if (!is_sound(datapath, &entry, &match, &slot)) {
-			error = table_drop(table, &entry);
-			if (error)
-				return error;
-			continue;
-		}
-		error = table_reserve(table);
-		if (error)
-			return error;
+	if (!is_sound(datapath, entry, &match, &slot))
+		return table_drop(table, entry);
+	error = table_reserve(table);
+	if (!error)
 		adopt(datapath, &match, slot);
-		key = entry.key;
-		after = &key;
-	}
-	return error == -ENOENT ? 0 : error;
+	return error;
 }
 
 /* Slots in use as they are; words of others that an agent has died over are cleared. */
@@ -105,9 +96,9 @@ int adoption_init(struct datapath *datapath)
 	int error = adoption_make(&datapath->adoption, datapath->slot_count);
 
 	if (!error)
-		error = adopt_table(datapath, &datapath->matches);
+		error = table_each(&datapath->matches, adopt_entry, datapath);
 	if (!error)
-		error = adopt_table(datapath, &datapath->networks);
+		error = table_each(&datapath->networks, adopt_entry, datapath);
 	if (!error)
 		error = adopt_leases(datapath, now);
 	if (error)
@@ -132,36 +123,36 @@ void adoption_end(struct adoption *adoption, uint32_t slot, struct leases *lease
 		adoption_done(adoption);
 }
 
-static int each_in_table(struct datapath *datapath, const struct table *table,
-			 int (*each)(const struct match *match, uint32_t slot, void *user),
-			 void *user)
+struct visit {
+	const struct adoption *adoption;
+	uint32_t slots;
+	int (*each)(const struct match *match, uint32_t slot, void *user);
+	void *user;
+};
+
+static int visit_entry(const struct entry *entry, void *user)
 {
-	const struct adoption *adoption = &datapath->adoption;
-	struct entry entry;
+	const struct visit *visit = user;
 	struct match match;
 	uint32_t slot;
-	int result = table_next(table, NULL, &entry);
 
-	for (; !result; result = table_next(table, &entry.key, &entry)) {
-		if (!adoption->unclaimed)
-			return 0; /* claimed on the way, every one */
-		if (!entry_read(&entry, &match, &slot) || slot >= datapath->slot_count ||
-		    !adoption->unclaimed[slot])
-			continue;
-		result = each(&match, slot, user);
-		if (result)
-			return result;
-	}
-	return result == -ENOENT ? 0 : result;
+	if (!visit->adoption->unclaimed || !entry_read(entry, &match, &slot) ||
+	    slot >= visit->slots || !visit->adoption->unclaimed[slot])
+		return 0;
+	return visit->each(&match, slot, visit->user);
 }
 
 int datapath_each_pinned(struct datapath *datapath,
 			 int (*each)(const struct match *match, uint32_t slot, void *user),
 			 void *user)
 {
-	int result = each_in_table(datapath, &datapath->matches, each, user);
-	if (!result)
-		result = each_in_table(datapath, &datapath->networks, each, user);
+	struct visit visit = {&datapath->adoption, datapath->slot_count, each, user};
+	int result = 0;
+
+	if (visit.adoption->unclaimed)
+		result = table_each(&datapath->matches, visit_entry, &visit);
+	if (!result && visit.adoption->unclaimed)
+		result = table_each(&datapath->networks, visit_entry, &visit);
 	return result;
 }
 

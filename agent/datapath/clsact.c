@@ -18,26 +18,21 @@ static void hook_init(struct bpf_tc_hook *hook, uint32_t ifindex,
 	hook->attach_point = point;
 }
 
-static void our_filter_init(struct bpf_tc_opts *options)
+static void filter_init(struct bpf_tc_opts *options, uint32_t handle)
 {
 	memset(options, 0, sizeof(*options));
 	options->sz = sizeof(*options);
-	options->handle = ATTACH_CLSACT_HANDLE;
+	options->handle = handle;
 	options->priority = ATTACH_CLSACT_PRIORITY;
 }
 
-static void filter_remove(uint32_t ifindex)
+static enum bpf_tc_attach_point point_of(enum hook hook)
 {
-	struct bpf_tc_hook hook;
-	struct bpf_tc_opts options;
-
-	hook_init(&hook, ifindex, BPF_TC_EGRESS);
-	our_filter_init(&options);
-	bpf_tc_detach(&hook, &options);
+	return hook == HOOK_EGRESS ? BPF_TC_EGRESS : BPF_TC_INGRESS;
 }
 
 /* 1: created, 0: there was one, or negative errno. On an "ingress" qdisc the kernel would take
- * our filter too, but for the packets that come in. */
+ * a filter for egress too, but for the packets that come in. */
 static int qdisc_create(uint32_t ifindex)
 {
 	struct bpf_tc_hook hook;
@@ -63,60 +58,79 @@ static void qdisc_remove_unused(uint32_t ifindex)
 		bpf_tc_hook_destroy(&hook);
 }
 
-static int filter_attach(uint32_t ifindex, int program, uint32_t *ret_program_id)
+static int filter_attach(const struct clsact *clsact, int program, bool qdisc_is_ours,
+			 uint32_t *ret_program_id)
 {
+	struct tc_filter leftover = {0};
 	struct bpf_tc_hook hook;
 	struct bpf_tc_opts options;
-	uint32_t leftover = 0;
-	int error = tc_find_ours(ifindex, &leftover);
+	int error = tc_find_ours(clsact->ifindex, clsact->hook, &leftover);
 
 	if (error)
 		return error;
-	hook_init(&hook, ifindex, BPF_TC_EGRESS);
-	our_filter_init(&options);
+	hook_init(&hook, clsact->ifindex, point_of(clsact->hook));
+	filter_init(&options,
+		    qdisc_is_ours ? ATTACH_CLSACT_HANDLE : ATTACH_CLSACT_HANDLE_GUEST);
+	if (leftover.program_id) {
+		options.handle = leftover.handle;
+		options.flags = BPF_TC_F_REPLACE;
+	}
 	options.prog_fd = program;
-	options.flags = leftover ? BPF_TC_F_REPLACE : 0;
 	error = bpf_tc_attach(&hook, &options);
 	if (!error)
 		*ret_program_id = options.prog_id;
 	return error;
 }
 
-int clsact_attach(uint32_t ifindex, int program, struct clsact *ret)
+int clsact_attach(uint32_t ifindex, enum hook hook, int program, struct clsact *ret)
 {
-	uint32_t program_id = 0;
+	struct clsact clsact = {.ifindex = ifindex, .hook = hook};
 	int created = qdisc_create(ifindex), error;
 
 	if (created < 0)
 		return created;
-	error = filter_attach(ifindex, program, &program_id);
-	if (error) {
-		if (created)
-			qdisc_remove_unused(ifindex);
-		return error;
-	}
-	*ret = (struct clsact){
-		.ifindex = ifindex,
-		.program_id = program_id,
-		.qdisc_is_ours = created,
-	};
-	return 0;
+	error = filter_attach(&clsact, program, created, &clsact.program_id);
+	if (!error)
+		*ret = clsact;
+	else if (created)
+		qdisc_remove_unused(ifindex);
+	return error;
+}
+
+static void filter_remove(uint32_t ifindex, enum hook at, uint32_t handle)
+{
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts options;
+
+	hook_init(&hook, ifindex, point_of(at));
+	filter_init(&options, handle);
+	if (!bpf_tc_detach(&hook, &options) && handle == ATTACH_CLSACT_HANDLE)
+		qdisc_remove_unused(ifindex);
 }
 
 void clsact_detach(const struct clsact *clsact)
 {
-	uint32_t found;
+	struct tc_filter found;
 
-	if (!tc_find_ours(clsact->ifindex, &found) && found == clsact->program_id)
-		filter_remove(clsact->ifindex);
-	if (clsact->qdisc_is_ours)
-		qdisc_remove_unused(clsact->ifindex);
+	if (!tc_find_ours(clsact->ifindex, clsact->hook, &found) &&
+	    found.program_id == clsact->program_id)
+		filter_remove(clsact->ifindex, clsact->hook, found.handle);
 }
 
-void clsact_remove_leftover(uint32_t ifindex)
+bool clsact_holds(const struct clsact *clsact)
 {
-	uint32_t found;
+	struct tc_filter found;
 
-	if (!tc_find_ours(ifindex, &found) && found)
-		filter_remove(ifindex);
+	return !tc_find_ours(clsact->ifindex, clsact->hook, &found) &&
+	       found.program_id == clsact->program_id;
+}
+
+bool clsact_remove_leftover(uint32_t ifindex, enum hook hook)
+{
+	struct tc_filter found;
+
+	if (tc_find_ours(ifindex, hook, &found) || !found.program_id)
+		return false;
+	filter_remove(ifindex, hook, found.handle);
+	return true;
 }

@@ -2,13 +2,7 @@
 #include "datapath/device.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <net/if_arp.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
-#include "cleanup.h"
 
 #ifndef ARPHRD_IP6GRE
 #define ARPHRD_IP6GRE 823
@@ -17,10 +11,9 @@
 #define ARPHRD_RAWIP 519
 #endif
 
-/* 1: Ethernet, 0: none, or -EAFNOSUPPORT. */
-static int header_of(unsigned link_type)
+int device_has_ethernet_header(const struct device *device)
 {
-	switch (link_type) {
+	switch (device->type) {
 	case ARPHRD_ETHER:
 	case ARPHRD_LOOPBACK:
 		return 1;
@@ -36,25 +29,4 @@ static int header_of(unsigned link_type)
 	default:
 		return -EAFNOSUPPORT;
 	}
-}
-
-int device_find(const char *name, struct device *ret)
-{
-	cleanup(close_fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {0};
-	int header;
-
-	if (fd < 0)
-		return -errno;
-	memcpy(request.ifr_name, name, strnlen(name, sizeof(request.ifr_name) - 1));
-	if (ioctl(fd, SIOCGIFINDEX, &request))
-		return -errno;
-	ret->ifindex = (uint32_t)request.ifr_ifindex;
-	if (ioctl(fd, SIOCGIFHWADDR, &request))
-		return -errno;
-	header = header_of(request.ifr_hwaddr.sa_family);
-	if (header < 0)
-		return header;
-	ret->has_ethernet_header = header;
-	return 0;
 }

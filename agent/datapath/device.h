@@ -5,16 +5,16 @@
 #ifndef WAYMARK_DEVICE_H
 #define WAYMARK_DEVICE_H
 
-#include <stdbool.h>
+#include <net/if.h>
 #include <stdint.h>
 
 struct device {
+	char name[IF_NAMESIZE];
 	uint32_t ifindex;
-	bool has_ethernet_header; /* else its packets begin with the IP header */
+	uint16_t type; /* ARPHRD_* */
 };
 
-/* name: shorter than IF_NAMESIZE. 0; -ENODEV; -EAFNOSUPPORT: its packets begin with some other
- * header, ret->ifindex is set all the same; or what the kernel said. */
-int device_find(const char *name, struct device *ret);
+/* With which header do its packets begin? 1: Ethernet's, 0: IP's, -EAFNOSUPPORT: another. */
+int device_has_ethernet_header(const struct device *device);
 
 #endif

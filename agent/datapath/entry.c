@@ -77,7 +77,7 @@ bool entry_read(const struct entry *entry, struct match *ret_match, uint32_t *re
 	struct entry ours = entry_make(&match, slot);
 
 	if (!slot || ours.value != entry->value ||
-	    memcmp(&ours.key, &entry->key, sizeof(ours.key)) != 0)
+	    memcmp(ours.key.bytes, entry->key.bytes, sizeof(ours.key.bytes)) != 0)
 		return false;
 	*ret_match = match;
 	*ret_slot = slot;

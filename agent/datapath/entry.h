@@ -17,6 +17,7 @@ enum entry_kind { ENTRY_EXACT, ENTRY_NETWORK };
 union entry_key {
 	struct exact_key exact;
 	struct prefix_key prefix;
+	uint8_t bytes[sizeof(struct exact_key)]; /* what is not used is zero */
 };
 
 struct entry {

@@ -3,7 +3,10 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "cleanup.h"
 
 #define ENOTSUPP 524 /* the kernel's own, in no header: "this map type has no batches" */
 #define BATCH_LEAST 8 /* fewer keys go one by one: no dearer, and BPF_NOEXIST holds */
@@ -128,6 +131,74 @@ int table_next(const struct table *table, const union entry_key *after, struct e
 		return error;
 	*ret = entry;
 	return 0;
+}
+
+static int each_by_key(const struct table *table,
+		       int (*each)(const struct entry *entry, void *user), void *user)
+{
+	struct entry entry = {0}, next = {0};
+	int error = table_next(table, NULL, &entry);
+
+	while (!error) {
+		int result;
+
+		error = table_next(table, &entry.key, &next);
+		result = each(&entry, user);
+		if (result)
+			return result;
+		entry = next;
+	}
+	return error == -ENOENT ? 0 : error;
+}
+
+static int each_in_batch(const struct table *table, const struct table_batch *batch,
+			 int (*each)(const struct entry *entry, void *user), void *user)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		struct entry entry = {.kind = table->kind, .value = batch->values[i]};
+		int result;
+
+		memcpy(entry.key.bytes, batch->keys + i * table->key_size, table->key_size);
+		result = each(&entry, user);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+/* -ENOTSUPP: the kernel does not do that. */
+static int each_by_batch(const struct table *table,
+			 int (*each)(const struct entry *entry, void *user), void *user)
+{
+	cleanup(free_bytes) struct table_batch *batch = malloc(sizeof(*batch));
+	uint32_t place = 0, count, *from = NULL;
+	int error = 0, result = 0;
+
+	if (!batch)
+		return -ENOMEM;
+	for (; !error && !result; from = &place) {
+		count = TABLE_BATCH;
+		error = bpf_map_lookup_batch(table->fd, from, &place, batch->keys,
+					     batch->values, &count, NULL);
+		if (error && error != -ENOENT) /* which means: these are the last */
+			return from || !is_unsupported(error) ? error : -ENOTSUPP;
+		batch->n = count;
+		result = each_in_batch(table, batch, each, user);
+	}
+	return result;
+}
+
+int table_each(struct table *table, int (*each)(const struct entry *entry, void *user),
+	       void *user)
+{
+	if (table->batches) {
+		int result = each_by_batch(table, each, user);
+
+		if (result != -ENOTSUPP)
+			return result;
+		table->batches = false;
+	}
+	return each_by_key(table, each, user);
 }
 
 int table_get(const struct table *table, const struct entry *entry, uint64_t *ret_value)

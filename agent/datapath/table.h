@@ -58,6 +58,11 @@ void table_remove(struct table *table, struct table_batch *batch);
  * just been removed. 0; -ENOENT: that was the last; or what the kernel said. */
 int table_next(const struct table *table, const union entry_key *after, struct entry *ret);
 
+/* Calls `each` for every entry until it returns non-zero, and returns that; or what the kernel
+ * said. `each` may drop the entry that it is given, and no other. */
+int table_each(struct table *table, int (*each)(const struct entry *entry, void *user),
+	       void *user);
+
 /* What the kernel has under the key of this entry. 0, -ENOENT or what the kernel said. */
 int table_get(const struct table *table, const struct entry *entry, uint64_t *ret_value);
 

@@ -16,7 +16,8 @@
 #define INGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
 
 /* libbpf names a filter after its program: "mark_l2:[42]". */
-#define OUR_NAME "mark_l"
+#define OUR_MARKER "mark_l"
+#define OUR_OBSERVER "observe_l"
 
 DEFINE_CLEANUP(cleanup_socket, struct mnl_socket *, mnl_socket_close)
 
@@ -162,32 +163,43 @@ int tc_has_filters(uint32_t ifindex)
 	return error ? error : count > 0;
 }
 
+struct ours_search {
+	const char *name; /* how the name begins */
+	struct tc_filter found;
+};
+
+static bool is_our_handle(uint32_t handle)
+{
+	return handle == ATTACH_CLSACT_HANDLE || handle == ATTACH_CLSACT_HANDLE_GUEST;
+}
+
 static int find_ours(const struct nlmsghdr *header, void *user)
 {
 	const struct tcmsg *message = mnl_nlmsg_get_payload(header);
-	uint32_t *program_id = user;
+	struct ours_search *search = user;
 	const struct nlattr *options, *name, *id;
 
 	if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*message)) ||
-	    message->tcm_handle != ATTACH_CLSACT_HANDLE ||
+	    !is_our_handle(message->tcm_handle) ||
 	    TC_H_MAJ(message->tcm_info) >> 16 != ATTACH_CLSACT_PRIORITY)
 		return MNL_CB_OK;
 	options = top(header, TCA_OPTIONS, 0);
 	if (!options)
 		return MNL_CB_OK;
-	name = nested(options, TCA_BPF_NAME, sizeof(OUR_NAME));
+	name = nested(options, TCA_BPF_NAME, strlen(search->name) + 1);
 	id = nested(options, TCA_BPF_ID, sizeof(uint32_t));
-	if (name && id && !strncmp(mnl_attr_get_str(name), OUR_NAME, strlen(OUR_NAME)))
-		*program_id = mnl_attr_get_u32(id);
+	if (name && id && !strncmp(mnl_attr_get_str(name), search->name, strlen(search->name)))
+		search->found = (struct tc_filter){mnl_attr_get_u32(id), message->tcm_handle};
 	return MNL_CB_OK;
 }
 
-int tc_find_ours(uint32_t ifindex, uint32_t *ret_program_id)
+int tc_find_ours(uint32_t ifindex, enum hook hook, struct tc_filter *ret)
 {
-	uint32_t program_id = 0;
-	int error = filters_each(ifindex, EGRESS, find_ours, &program_id);
+	struct ours_search search = {.name = hook == HOOK_EGRESS ? OUR_MARKER : OUR_OBSERVER};
+	int error = filters_each(ifindex, hook == HOOK_EGRESS ? EGRESS : INGRESS, find_ours,
+				 &search);
 
 	if (!error)
-		*ret_program_id = program_id;
+		*ret = search.found;
 	return error;
 }

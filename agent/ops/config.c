@@ -23,6 +23,7 @@ void config_init(struct config *config)
 {
 	*config = (struct config){
 		.attach = CONFIG_ATTACH_AUTO,
+		.audit_interval = CONFIG_AUDIT_INTERVAL_DEFAULT,
 		.capacity = {.marks = CONFIG_MARKS_DEFAULT,
 			     .networks = CONFIG_NETWORKS_DEFAULT},
 		.log = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT},
@@ -44,6 +45,8 @@ void config_done(struct config *config)
 	free(config->tls.key);
 	free(config->tls.client_ca);
 	free(config->registry);
+	free(config->pin_dir);
+	free(config->state_dir);
 	*config = (struct config){.attach = CONFIG_ATTACH_AUTO};
 }
 
@@ -99,6 +102,10 @@ int config_complete(struct config *config, char error[static CONFIG_ERROR_MAX])
 
 	if (config->listen.n == 0)
 		r = config_set(config, "listen", CONFIG_LISTEN_DEFAULT, error);
+	if (r == 0 && !config->pin_dir)
+		r = config_set(config, "pin_dir", CONFIG_PIN_DIR_DEFAULT, error);
+	if (r == 0 && !config->state_dir)
+		r = config_set(config, "state_dir", CONFIG_STATE_DIR_DEFAULT, error);
 	if (r == 0)
 		r = check_tls(config, error);
 	if (r == 0)

@@ -13,6 +13,9 @@
 #include "ops/log.h"
 
 #define CONFIG_LISTEN_DEFAULT "unix:/run/waymark/waymark.sock"
+#define CONFIG_PIN_DIR_DEFAULT "/sys/fs/bpf/waymark"
+#define CONFIG_STATE_DIR_DEFAULT "/var/lib/waymark"
+#define CONFIG_AUDIT_INTERVAL_DEFAULT 60
 #define CONFIG_MARKS_DEFAULT 262144
 #define CONFIG_NETWORKS_DEFAULT 16384
 
@@ -25,8 +28,13 @@ struct config_list {
 };
 
 struct config {
-	struct config_list interfaces; /* names */
+	struct config_list interfaces; /* names and patterns */
 	enum config_attach attach;
+	bool observe_ingress;
+	char *pin_dir; /* path; "": nothing is pinned */
+	bool detach; /* on stop */
+	char *state_dir; /* path */
+	uint32_t audit_interval; /* s; 0: no audits */
 	struct config_list listen; /* "unix:/path", "host:port" or "[v6]:port" */
 	bool insecure_loopback;
 	struct {
@@ -49,7 +57,8 @@ struct config {
 __attribute__((format(printf, 2, 3))) int config_refuse(char error[static CONFIG_ERROR_MAX],
 							const char *format, ...);
 
-/* The defaults, but for `listen`, which gets its own in config_complete(). */
+/* The defaults, but for `listen`, `pin_dir` and `state_dir`, which get theirs in
+ * config_complete(). */
 void config_init(struct config *config);
 void config_done(struct config *config);
 
@@ -63,7 +72,8 @@ int config_load(struct config *config, const char *path, char error[static CONFI
 int config_set(struct config *config, const char *key, const char *value,
 	       char error[static CONFIG_ERROR_MAX]);
 
-/* Once everything is said: default listener, and whether the values go together. 0 or -EINVAL.
+/* Once everything is said: default listener and folders, and whether the values go together. 0
+ * or -EINVAL.
  */
 int config_complete(struct config *config, char error[static CONFIG_ERROR_MAX]);
 

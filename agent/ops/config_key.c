@@ -15,15 +15,23 @@
 /* A trie of more prefixes costs every packet too much. */
 #define NETWORKS_MAX 16384
 
+#define DAY 86400
+
 /* ---- what an item of a list may look like ---- */
+
+/* More than any pattern for a name of IF_NAMESIZE needs. */
+#define PATTERN_MAX 64
 
 static const char *check_interface(const char *name)
 {
-	if (strpbrk(name, "*?["))
-		return "must be one interface: patterns are not supported";
-	if (!name[0] || strlen(name) >= IF_NAMESIZE || strpbrk(name, "/: \t\n\v\f\r") ||
-	    strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return "must be an interface's name of 1 to 15 characters";
+	const size_t room = strpbrk(name, "*?[") ? PATTERN_MAX : IF_NAMESIZE;
+
+	if (strlen(name) >= room && room == PATTERN_MAX)
+		return "must be a pattern of at most 63 characters";
+	if (!name[0] || strlen(name) >= room || strpbrk(name, "/ \t\n\v\f\r") ||
+	    (room == IF_NAMESIZE && strchr(name, ':')) || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
+		return "must be an interface's name of 1 to 15 characters, or a pattern";
 	return NULL;
 }
 
@@ -90,6 +98,11 @@ static const struct config_key keys[] = {
 	{"interfaces", CONFIG_TEXT_LIST, AT(interfaces), .check = check_interface,
 	 .may_be_empty = true},
 	{"attach", CONFIG_CHOICE, AT(attach), .choices = attach_choices},
+	{"observe_ingress", CONFIG_BOOL, AT(observe_ingress)},
+	{"pin_dir", CONFIG_PATH, AT(pin_dir), .may_be_empty = true},
+	{"detach", CONFIG_BOOL, AT(detach)},
+	{"state_dir", CONFIG_PATH, AT(state_dir)},
+	{"audit_interval", CONFIG_DURATION, AT(audit_interval), .max = DAY},
 	{"listen", CONFIG_TEXT_LIST, AT(listen), .check = check_listen},
 	{"insecure_loopback", CONFIG_BOOL, AT(insecure_loopback)},
 	{"tls.certificate", CONFIG_PATH, AT(tls.certificate)},
@@ -144,14 +157,15 @@ static int add_item(const struct config_key *key, struct config_list *list, cons
 	return 0;
 }
 
-static int set_path(char **member, const char *path, const char *directory,
-		    char error[static CONFIG_ERROR_MAX])
+static int set_path(const struct config_key *key, char **member, const char *path,
+		    const char *directory, char error[static CONFIG_ERROR_MAX])
 {
+	const bool is_relative = path[0] && path[0] != '/';
 	char *whole;
 
-	if (!path[0])
+	if (!path[0] && !key->may_be_empty)
 		return config_refuse(error, "must be a path");
-	if (asprintf(&whole, "%s%s", path[0] == '/' ? "" : directory, path) < 0)
+	if (asprintf(&whole, "%s%s", is_relative ? directory : "", path) < 0)
 		return config_refuse(error, "no memory");
 	free(*member);
 	*member = whole;
@@ -174,6 +188,27 @@ static int set_count(const struct config_key *key, uint32_t *member, const char 
 	if (count < 1)
 		return config_refuse(error, "must be a whole number in 1..%u", key->max);
 	*member = (uint32_t)count;
+	return 0;
+}
+
+static int set_duration(const struct config_key *key, uint32_t *member, const char *value,
+			char error[static CONFIG_ERROR_MAX])
+{
+	static const char units[] = "smh";
+	static const uint32_t seconds[] = {1, 60, 3600};
+	size_t length = strlen(value);
+	const char *unit = length > 1 && length < 12 ? strchr(units, value[length - 1]) : NULL;
+	char digits[12] = "";
+	int64_t count = -1;
+
+	if (unit) {
+		memcpy(digits, value, length - 1);
+		count = parse_count(digits, key->max / seconds[unit - units]);
+	}
+	if (count < 0)
+		return config_refuse(error, "must be a time in 0s..%us, with s, m or h",
+				     key->max);
+	*member = (uint32_t)count * seconds[unit - units];
 	return 0;
 }
 
@@ -207,11 +242,13 @@ int config_key_set(const struct config_key *key, struct config *config, const ch
 	case CONFIG_TEXT_LIST:
 		return add_item(key, member, value, error);
 	case CONFIG_PATH:
-		return set_path(member, value, directory, error);
+		return set_path(key, member, value, directory, error);
 	case CONFIG_BOOL:
 		return set_bool(member, value, error);
 	case CONFIG_COUNT:
 		return set_count(key, member, value, error);
+	case CONFIG_DURATION:
+		return set_duration(key, member, value, error);
 	case CONFIG_CHOICE:
 		return set_choice(key, member, value, error);
 	}

@@ -13,18 +13,19 @@ enum config_type {
 	CONFIG_PATH, /* a relative one belongs to the file's directory */
 	CONFIG_BOOL,
 	CONFIG_COUNT,
+	CONFIG_DURATION, /* in s; a whole number with s, m or h */
 	CONFIG_CHOICE,
 };
 
 struct config_key {
 	const char *name; /* "capacity.marks" */
 	enum config_type type;
-	uint32_t max; /* COUNT: values are 1..max */
+	uint32_t max; /* COUNT: values are 1..max; DURATION: 0..max s */
 	size_t offset; /* in struct config */
 	const char *const *choices; /* CHOICE: ends with NULL; the index is the value */
 	/* LIST: why this item is impossible; NULL: it is fine. */
 	const char *(*check)(const char *item);
-	bool may_be_empty; /* LIST */
+	bool may_be_empty; /* LIST, PATH */
 };
 
 /* NULL if there is none. */

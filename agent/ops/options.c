@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Options without a key in the configuration. */
-enum special { OPTION_CONFIG = 1, OPTION_CHECK, OPTION_VERSION, OPTION_HELP };
+enum special { OPTION_CONFIG = 1, OPTION_CHECK, OPTION_CLEAN, OPTION_VERSION, OPTION_HELP };
 
 static const struct row {
 	const char *name;
@@ -17,8 +17,18 @@ static const struct row {
 } rows[] = {
 	{"config", "FILE", NULL, OPTION_CONFIG, "read FILE first; options come on top of it"},
 	{"interface", "NAME", "interfaces", 0,
-	 "mark what leaves by this interface; may be repeated"},
+	 "mark what leaves by this interface, or by all that\n"
+	 "match a pattern (\"ens*\"); may be repeated"},
 	{"attach", "HOW", "attach", 0, "auto (tcx where the kernel has it), tcx or clsact"},
+	{"observe-ingress", NULL, "observe_ingress", 0, "count SciTags in what arrives, too"},
+	{"pin-dir", "DIR", "pin_dir", 0,
+	 "where marking outlives the agent; \"\": it does not\n"
+	 "(default " CONFIG_PIN_DIR_DEFAULT ")"},
+	{"detach", NULL, "detach", 0, "take everything off the host when told to stop"},
+	{"state-dir", "DIR", "state_dir", 0,
+	 "where the marks are kept (default " CONFIG_STATE_DIR_DEFAULT ")"},
+	{"audit-interval", "TIME", "audit_interval", 0,
+	 "how often the kernel's maps are checked: 60s, 5m; 0s: never"},
 	{"listen", "ADDRESS", "listen", 0,
 	 "unix:/path, host:port or [v6]:port; may be repeated\n"
 	 "(default " CONFIG_LISTEN_DEFAULT ")"},
@@ -32,6 +42,8 @@ static const struct row {
 	{"log-level", "LEVEL", "log.level", 0, "error, warning, info or debug"},
 	{"log-format", "FORMAT", "log.format", 0, "text or json"},
 	{"check", NULL, NULL, OPTION_CHECK, "check the configuration and exit"},
+	{"clean", NULL, NULL, OPTION_CLEAN,
+	 "take off what an agent that ended has left, and exit"},
 	{"version", NULL, NULL, OPTION_VERSION, "print the version and exit"},
 	{"help", NULL, NULL, OPTION_HELP, "print this and exit"},
 };
@@ -138,6 +150,8 @@ static int read_command(int argc, char *argv[], struct command *command,
 			command->config_path = optarg;
 		if (row->special == OPTION_CHECK)
 			command->action = OPTIONS_CHECK;
+		if (row->special == OPTION_CLEAN)
+			command->action = OPTIONS_CLEAN;
 		if (row->special == OPTION_VERSION)
 			command->action = OPTIONS_VERSION;
 		if (row->special == OPTION_HELP)

@@ -15,6 +15,7 @@
 enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_CHECK, /* stop here: the configuration is good */
+	OPTIONS_CLEAN, /* take everything of ours off the host */
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
 };

@@ -8,11 +8,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,44 +22,24 @@
 
 #include "datapath/attach.h"
 #include "datapath/state.h"
+#include "node.h"
 #include "probe.h"
 
 #define TCX_EGRESS ((enum bpf_attach_type)47)
-#define LABEL 0x54321u
 
 static struct datapath *datapath;
 static struct attach *attach;
 
-static void run(const char *command)
-{
-	if (system(command))
-		fail_msg("failed: %s", command);
-}
-
 static int make_node(void **state)
 {
-	const struct datapath_options options = {.marks = 8, .networks = 8};
-	static const struct match everything = {.kind = MARK_NETWORK};
-	struct datapath_change change = {
-		.verb = DATAPATH_INSERT,
-		.match = &everything,
-		.action = {.label = MARK_LABEL_RAW, .flow_label = LABEL},
-	};
-
 	(void)state;
-	if (unshare(CLONE_NEWNET) || datapath_open(&options, &datapath) ||
-	    datapath_apply(datapath, &change, 1))
-		return -1;
-	run("ip link add wm0 type veth peer name wm1 && ip link set wm0 up && "
-	    "ip link set wm1 up && ip -6 address add fd00::1/64 dev wm0 nodad && "
-	    "ip -6 neighbour add fd00::2 lladdr 02:00:00:00:00:02 dev wm0");
-	return 0;
+	return node_make(&datapath);
 }
 
 static int drop_node(void **state)
 {
 	(void)state;
-	attach_free(attach);
+	attach_free(attach, true);
 	attach = NULL;
 	datapath_close(datapath);
 	return 0;
@@ -69,12 +47,14 @@ static int drop_node(void **state)
 
 static void attach_in(enum attach_mode mode)
 {
-	assert_int_equal(attach_new(datapath, mode, &attach), 0);
+	const struct attach_options options = {.mode = mode};
+
+	assert_int_equal(attach_new(datapath, &options, &attach), 0);
 }
 
 static void detach(void)
 {
-	attach_free(attach);
+	attach_free(attach, true);
 	attach = NULL;
 }
 
@@ -86,44 +66,26 @@ static struct attach_interface only_row(void)
 	return row;
 }
 
-/* What `tc ... show` prints. */
-static const char *shown(const char *what)
+static int add(const char *name)
 {
-	static char text[4096];
-	char command[256];
-	FILE *pipe;
+	const struct device device = node_device(name);
 
-	snprintf(command, sizeof(command), "tc %s", what);
-	pipe = popen(command, "re");
-	assert_non_null(pipe);
-	text[fread(text, 1, sizeof(text) - 1, pipe)] = '\0';
-	pclose(pipe);
-	return text;
+	return attach_add(attach, &device);
 }
 
 static bool has_clsact(void)
 {
-	return strstr(shown("qdisc show dev wm0"), "clsact") != NULL;
+	return node_has_clsact("wm0");
 }
 
 static bool egress_has(const char *program)
 {
-	return strstr(shown("filter show dev wm0 egress"), program) != NULL;
+	return node_has_filter("wm0", HOOK_EGRESS, program);
 }
 
 static uint32_t tcx_programs(void)
 {
-	uint32_t ids[8], count = 8;
-
-	assert_int_equal(
-		bpf_prog_query((int)if_nametoindex("wm0"), TCX_EGRESS, 0, NULL, ids, &count),
-		0);
-	return count;
-}
-
-static uint32_t label_on_the_wire(void)
-{
-	return probe_label("fd00::2", "wm1");
+	return node_tcx_programs("wm0", HOOK_EGRESS);
 }
 
 static void tcx_marks_until_it_is_freed(void **state)
@@ -131,40 +93,40 @@ static void tcx_marks_until_it_is_freed(void **state)
 	(void)state;
 	attach_in(ATTACH_NONE);
 	assert_false(attach_any(attach));
-	assert_int_equal(attach_add(attach, "wm0"), 0);
+	assert_int_equal(add("wm0"), 0);
 	assert_true(attach_any(attach));
 	assert_int_equal(only_row().mode, ATTACH_TCX);
 	assert_int_equal(only_row().ifindex, if_nametoindex("wm0"));
 	assert_string_equal(only_row().error, "");
 	assert_int_equal(tcx_programs(), 1);
 	assert_false(has_clsact());
-	assert_int_equal(label_on_the_wire(), LABEL);
+	assert_int_equal(node_label(), NODE_LABEL);
 	detach();
 	assert_int_equal(tcx_programs(), 0);
-	assert_int_not_equal(label_on_the_wire(), LABEL);
+	assert_int_not_equal(node_label(), NODE_LABEL);
 }
 
 static void clsact_marks_until_it_is_freed(void **state)
 {
 	(void)state;
 	attach_in(ATTACH_CLSACT);
-	assert_int_equal(attach_add(attach, "wm0"), 0);
+	assert_int_equal(add("wm0"), 0);
 	assert_int_equal(only_row().mode, ATTACH_CLSACT);
 	assert_int_equal(tcx_programs(), 0);
 	assert_true(egress_has("mark_l2"));
-	assert_int_equal(label_on_the_wire(), LABEL);
+	assert_int_equal(node_label(), NODE_LABEL);
 	detach();
 	assert_false(has_clsact());
-	assert_int_not_equal(label_on_the_wire(), LABEL);
+	assert_int_not_equal(node_label(), NODE_LABEL);
 }
 
 static void a_foreign_clsact_survives(void **state)
 {
 	(void)state;
-	run("tc qdisc add dev wm0 clsact");
+	node_run("tc qdisc add dev wm0 clsact");
 	attach_in(ATTACH_CLSACT);
-	assert_int_equal(attach_add(attach, "wm0"), 0);
-	assert_int_equal(label_on_the_wire(), LABEL);
+	assert_int_equal(add("wm0"), 0);
+	assert_int_equal(node_label(), NODE_LABEL);
 	detach();
 	assert_true(has_clsact());
 	assert_false(egress_has("mark_l2"));
@@ -176,17 +138,15 @@ static void foreign_filters_survive(const char *where)
 	char command[256], before[4096];
 
 	attach_in(ATTACH_CLSACT);
-	assert_int_equal(attach_add(attach, "wm0"), 0);
-	snprintf(command, sizeof(command),
-		 "tc filter add dev wm0 %s protocol all prio 30000 u32 match u32 0 0", where);
-	run(command);
-	snprintf(command, sizeof(command), "filter show dev wm0 %s prio 30000", where);
-	snprintf(before, sizeof(before), "%s", shown(command));
+	assert_int_equal(add("wm0"), 0);
+	node_run("tc filter add dev wm0 %s protocol all prio 30000 u32 match u32 0 0", where);
+	snprintf(command, sizeof(command), "tc filter show dev wm0 %s prio 30000", where);
+	snprintf(before, sizeof(before), "%s", node_shown("%s", command));
 	assert_non_null(strstr(before, "u32"));
 	detach();
-	assert_string_equal(shown(command), before);
+	assert_string_equal(node_shown("%s", command), before);
 	assert_false(egress_has("mark_l2"));
-	run("tc qdisc del dev wm0 clsact");
+	node_run("tc qdisc del dev wm0 clsact");
 }
 
 static void a_foreign_filter_survives(void **state)
@@ -204,7 +164,7 @@ static void a_foreign_tcx_program_survives(void **state)
 	(void)state;
 	assert_true(link >= 0);
 	attach_in(ATTACH_TCX);
-	assert_int_equal(attach_add(attach, "wm0"), 0);
+	assert_int_equal(add("wm0"), 0);
 	assert_int_equal(tcx_programs(), 2);
 	detach();
 	assert_int_equal(tcx_programs(), 1);
@@ -219,7 +179,7 @@ static void leave_a_filter(void)
 
 	if (!child) {
 		attach_in(ATTACH_CLSACT);
-		_exit(attach_add(attach, "wm0") ? 1 : 0);
+		_exit(add("wm0") ? 1 : 0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
@@ -228,7 +188,7 @@ static void leave_a_filter(void)
 
 static unsigned filters_on_egress(void)
 {
-	const char *at = shown("filter show dev wm0 egress");
+	const char *at = node_shown("tc filter show dev wm0 egress");
 	unsigned count = 0;
 
 	while ((at = strstr(at, "handle 0x"))) {
@@ -243,10 +203,10 @@ static void a_leftover_of_ours_is_replaced(void **state)
 	(void)state;
 	leave_a_filter();
 	attach_in(ATTACH_CLSACT);
-	assert_int_equal(attach_add(attach, "wm0"), 0);
+	assert_int_equal(add("wm0"), 0);
 	assert_int_equal(filters_on_egress(), 1);
 	assert_true(egress_has("mark_l2"));
-	assert_int_equal(label_on_the_wire(), LABEL);
+	assert_int_equal(node_label(), NODE_LABEL);
 	detach();
 	assert_false(egress_has("mark_l2"));
 }
@@ -256,14 +216,14 @@ static void a_leftover_of_ours_gives_way_to_tcx(void **state)
 	(void)state;
 	leave_a_filter();
 	attach_in(ATTACH_NONE);
-	assert_int_equal(attach_add(attach, "wm0"), 0);
+	assert_int_equal(add("wm0"), 0);
 	assert_int_equal(only_row().mode, ATTACH_TCX);
 	assert_false(egress_has("mark_l2"));
-	assert_int_equal(label_on_the_wire(), LABEL);
+	assert_int_equal(node_label(), NODE_LABEL);
 }
 
 /* Somebody else's program in the place that is ours by number, not by name. */
-static int put_foreign_filter(uint32_t flags)
+static int put_foreign_filter(uint32_t handle, uint32_t flags)
 {
 	struct bpf_tc_hook hook;
 	struct bpf_tc_opts options;
@@ -276,7 +236,7 @@ static int put_foreign_filter(uint32_t flags)
 	options.sz = sizeof(options);
 	options.prog_fd = bpf_program__fd(datapath->programs->progs.observe_l2);
 	options.flags = flags;
-	options.handle = ATTACH_CLSACT_HANDLE;
+	options.handle = handle;
 	options.priority = ATTACH_CLSACT_PRIORITY;
 	return bpf_tc_attach(&hook, &options);
 }
@@ -284,10 +244,10 @@ static int put_foreign_filter(uint32_t flags)
 static void a_place_that_is_taken_stays_so(void **state)
 {
 	(void)state;
-	run("tc qdisc add dev wm0 clsact");
-	assert_int_equal(put_foreign_filter(0), 0);
+	node_run("tc qdisc add dev wm0 clsact");
+	assert_int_equal(put_foreign_filter(ATTACH_CLSACT_HANDLE_GUEST, 0), 0);
 	attach_in(ATTACH_CLSACT);
-	assert_int_equal(attach_add(attach, "wm0"), -EEXIST);
+	assert_int_equal(add("wm0"), -EEXIST);
 	assert_string_equal(only_row().error,
 			    "clsact: another filter has the priority and handle of ours");
 	detach();
@@ -298,8 +258,8 @@ static void a_filter_that_took_our_place_survives(void **state)
 {
 	(void)state;
 	attach_in(ATTACH_CLSACT);
-	assert_int_equal(attach_add(attach, "wm0"), 0);
-	assert_int_equal(put_foreign_filter(BPF_TC_F_REPLACE), 0);
+	assert_int_equal(add("wm0"), 0);
+	assert_int_equal(put_foreign_filter(ATTACH_CLSACT_HANDLE, BPF_TC_F_REPLACE), 0);
 	detach();
 	assert_true(egress_has("observe_l2"));
 }
@@ -307,66 +267,123 @@ static void a_filter_that_took_our_place_survives(void **state)
 static void an_ingress_qdisc_is_not_mistaken(void **state)
 {
 	(void)state;
-	run("tc qdisc add dev wm0 ingress");
+	node_run("tc qdisc add dev wm0 ingress");
 	attach_in(ATTACH_CLSACT);
-	assert_int_equal(attach_add(attach, "wm0"), -EBUSY);
+	assert_int_equal(add("wm0"), -EBUSY);
 	assert_string_equal(only_row().error,
 			    "clsact: an ingress qdisc is in the place of clsact");
 	detach();
-	assert_non_null(strstr(shown("qdisc show dev wm0"), "ingress"));
-	assert_string_equal(shown("filter show dev wm0 ingress"), "");
+	assert_non_null(strstr(node_shown("tc qdisc show dev wm0"), "ingress"));
+	assert_string_equal(node_shown("tc filter show dev wm0 ingress"), "");
 }
 
-static void a_missing_interface_is_remembered(void **state)
+static void a_missing_interface_is_shown(void **state)
 {
+	struct attach_interface missing;
+
 	(void)state;
 	attach_in(ATTACH_NONE);
-	assert_int_equal(attach_add(attach, "later0"), -ENODEV);
+	assert_int_equal(attach_expect(attach, "later0", true, &missing), 1);
+	assert_int_equal(attach_expect(attach, "later0", true, &missing), 0);
+	assert_string_equal(missing.name, "later0");
 	assert_string_equal(only_row().name, "later0");
 	assert_string_equal(only_row().error, "interface: no such interface");
 	assert_int_equal(only_row().ifindex, 0);
 	assert_int_equal(only_row().mode, ATTACH_NONE);
 
-	run("ip link add later0 type veth peer name later1");
-	assert_int_equal(attach_add(attach, "later0"), 0);
+	node_run("ip link add later0 type veth peer name later1");
+	assert_int_equal(add("later0"), 0);
 	assert_int_equal(only_row().mode, ATTACH_TCX);
-	assert_int_equal(attach_add(attach, "later0"), -EALREADY);
-	assert_int_equal(attach_add(attach, "a-name-too-long!"), -EINVAL);
-	assert_int_equal(attach_add(attach, ""), -EINVAL);
+	assert_int_equal(add("later0"), -EALREADY);
 	assert_int_equal(attach_list(attach, NULL, 0), 1);
+	assert_int_equal(attach_expect(attach, "other0", true, &missing), 1);
+	assert_int_equal(attach_expect(attach, "other0", false, &missing), 0);
+	assert_string_equal(only_row().name, "later0");
 }
 
-/* A tun device; returns its descriptor. */
-static int make_tun(void)
+static void a_device_that_is_gone_is_told(void **state)
 {
-	struct ifreq request = {.ifr_name = "wmtun", .ifr_flags = IFF_TUN | IFF_NO_PI};
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	struct device device = node_device("wm0");
 
-	assert_true(fd >= 0);
-	assert_int_equal(ioctl(fd, TUNSETIFF, &request), 0);
-	return fd;
+	(void)state;
+	attach_in(ATTACH_NONE);
+	device.ifindex = 4711;
+	assert_int_equal(attach_add(attach, &device), -ENODEV);
+	assert_string_equal(only_row().error, "tcx: no such interface");
+}
+
+static void the_observer_hangs_beside(void **state)
+{
+	static const enum attach_mode modes[] = {ATTACH_TCX, ATTACH_CLSACT};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const struct attach_options options = {.mode = modes[i], .observe = true};
+		bool by_tcx = modes[i] == ATTACH_TCX;
+
+		assert_int_equal(attach_new(datapath, &options, &attach), 0);
+		assert_int_equal(add("wm0"), 0);
+		assert_int_equal(node_tcx_programs("wm0", HOOK_INGRESS), by_tcx);
+		assert_int_equal(node_has_filter("wm0", HOOK_INGRESS, "observe_l2"), !by_tcx);
+		assert_int_equal(node_label(), NODE_LABEL);
+		detach();
+		assert_int_equal(node_tcx_programs("wm0", HOOK_INGRESS), 0);
+		assert_false(has_clsact());
+	}
+}
+
+/* Whatever its own place in the packets' way is called. */
+static void a_foreign_root_qdisc_stays(void **state)
+{
+	static const enum attach_mode modes[] = {ATTACH_TCX, ATTACH_CLSACT};
+	static const char *const qdiscs[] = {"pfifo limit 77",
+					     "tbf rate 1gbit burst 100k latency 10ms", "sfq",
+					     "fq_codel", "prio"};
+	unsigned seen = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 10; i++) {
+		char command[128], before[512];
+
+		snprintf(command, sizeof(command), "tc qdisc add dev wm0 root handle 7: %s",
+			 qdiscs[i / 2]);
+		if (!node_try(command)) {
+			print_message("skipped: this kernel has no %s\n", qdiscs[i / 2]);
+			continue;
+		}
+		snprintf(before, sizeof(before), "%s", node_shown("tc qdisc show dev wm0"));
+		attach_in(modes[i % 2]);
+		assert_int_equal(add("wm0"), 0);
+		assert_int_equal(node_label(), NODE_LABEL);
+		assert_non_null(strstr(node_shown("tc qdisc show dev wm0"), " 7: root"));
+		detach();
+		assert_string_equal(node_shown("tc qdisc show dev wm0"), before);
+		node_run("tc qdisc del dev wm0 root");
+		seen++;
+	}
+	assert_true(seen > 0);
 }
 
 static void a_device_without_ethernet_header_gets_the_other_program(void **state)
 {
-	int tun = make_tun();
+	int tun = node_tun("wmtun");
 
 	(void)state;
-	run("ip link set wmtun up && ip -6 address add fd01::1/64 dev wmtun nodad");
+	node_run("ip link set wmtun up && ip -6 address add fd01::1/64 dev wmtun nodad");
 	attach_in(ATTACH_NONE);
-	assert_int_equal(attach_add(attach, "wmtun"), 0);
-	assert_int_equal(probe_label_tun("fd01::2", tun), LABEL);
+	assert_int_equal(add("wmtun"), 0);
+	assert_int_equal(probe_label_tun("fd01::2", tun), NODE_LABEL);
 	close(tun);
 }
 
 static void a_strange_link_type_is_refused(void **state)
 {
-	int tun = make_tun();
+	int tun = node_tun("wmtun");
 
 	(void)state;
 	assert_int_equal(ioctl(tun, TUNSETLINK, ARPHRD_INFINIBAND), 0);
 	attach_in(ATTACH_NONE);
-	assert_int_equal(attach_add(attach, "wmtun"), -EAFNOSUPPORT);
+	assert_int_equal(add("wmtun"), -EAFNOSUPPORT);
 	assert_int_equal(only_row().ifindex, if_nametoindex("wmtun"));
 	assert_non_null(strstr(only_row().error, "neither Ethernet's nor IP's"));
 	close(tun);
@@ -387,7 +404,10 @@ int main(void)
 		TEST(a_place_that_is_taken_stays_so),
 		TEST(a_filter_that_took_our_place_survives),
 		TEST(an_ingress_qdisc_is_not_mistaken),
-		TEST(a_missing_interface_is_remembered),
+		TEST(a_missing_interface_is_shown),
+		TEST(a_device_that_is_gone_is_told),
+		TEST(the_observer_hangs_beside),
+		TEST(a_foreign_root_qdisc_stays),
 		TEST(a_device_without_ethernet_header_gets_the_other_program),
 		TEST(a_strange_link_type_is_refused),
 	};

@@ -225,6 +225,32 @@ static void batches_are_not_needed(void **state)
 	assert_int_equal(datapath_fill(datapath).marks, 0);
 }
 
+static int drop_every_other(const struct entry *entry, void *user)
+{
+	uint32_t *visited = user;
+
+	return ++*visited % 2 ? table_drop(&datapath->matches, entry) : 0;
+}
+
+static void every_entry_is_visited_once(void **state)
+{
+	(void)state;
+	for (int batches = 0; batches < 2; batches++) {
+		uint32_t visited = 0;
+
+		assert_int_equal(insert_many(900), 0);
+		datapath->matches.batches = batches;
+		assert_int_equal(table_each(&datapath->matches, drop_every_other, &visited), 0);
+		assert_int_equal(visited, 900);
+		assert_int_equal(table_each(&datapath->matches, drop_every_other, &visited), 0);
+		assert_int_equal(visited, 900 + 450);
+		datapath->matches.batches = true;
+		for (uint32_t i = 0; i < 900; i++)
+			changes[i].verb = DATAPATH_REMOVE;
+		assert_int_equal(datapath_apply(datapath, changes, 900), 0);
+	}
+}
+
 /* The trie of old kernels is such a map; a program array refuses batches everywhere. */
 static void a_map_that_refuses_batches_is_remembered(void **state)
 {
@@ -310,6 +336,7 @@ int main(void)
 		TEST(a_match_that_is_there_is_refused),
 		TEST(what_others_took_out_counts_as_removed),
 		TEST(batches_are_not_needed),
+		TEST(every_entry_is_visited_once),
 		TEST(a_map_that_refuses_batches_is_remembered),
 		TEST(no_rest_makes_a_call_fail),
 		cmocka_unit_test(impossible_capacities_are_refused),

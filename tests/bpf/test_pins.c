@@ -130,6 +130,7 @@ static void the_next_agent_takes_everything_over(void **state)
 	expect_marked();
 	assert_int_equal(datapath_fill(datapath).marks, 3);
 	assert_int_equal(datapath_fill(datapath).networks, 1);
+	assert_int_equal(datapath_audit(datapath, NULL, 0), 0); /* also the writer is new */
 	assert_int_equal(found(), 15);
 	assert_int_equal(datapath_lease_take(datapath, &lease), 0);
 	claim_all(lease);
@@ -246,6 +247,13 @@ static void no_packet_goes_unmarked_meanwhile(void **state)
 	pthread_t sender;
 
 	(void)state;
+	open_again();
+	for (uint32_t i = 0; i < 800; i++) {
+		struct match match = marks_match(MARK_HOST, 1000 + i);
+
+		marks_add(datapath, &match, 99, 0);
+	}
+	datapath_close(datapath);
 	atomic_store(&over, false);
 	assert_int_equal(pthread_create(&sender, NULL, keep_sending, &wrong), 0);
 	for (int round = 0; round < 20; round++) {
@@ -267,6 +275,26 @@ static void put_raw(const char *map, const void *key, uint64_t value)
 	assert_true(fd >= 0);
 	assert_int_equal(bpf_map_update_elem(fd, key, &value, BPF_ANY), 0);
 	close(fd);
+}
+
+/* Somebody was at them while no agent ran. */
+static void shared_words_are_put_right(void **state)
+{
+	const uint32_t kinds = CONTROL_KINDS, shortest = CONTROL_SHORTEST_PREFIX;
+	uint32_t words;
+
+	(void)state;
+	open_again();
+	words = (datapath->filter.bucket_mask + 1) / FILTER_BUCKETS_PER_WORD;
+	datapath_close(datapath);
+	put_raw("control", &kinds, 0);
+	put_raw("control", &shortest, 200);
+	for (uint32_t i = 0; i < words; i++)
+		put_raw("filter", &i, 0);
+	assert_int_equal(marks_label(program, 16), 0);
+	open_again();
+	expect_marked();
+	assert_int_equal(marks_label(program, 16 * 3 + 5), 4); /* not the prefix itself */
 }
 
 /* Not of ours, or of a slot that another has. */
@@ -314,6 +342,7 @@ int main(void)
 		TEST(false_claims_are_refused),
 		TEST(the_filter_goes_on),
 		TEST(no_packet_goes_unmarked_meanwhile),
+		TEST(shared_words_are_put_right),
 		TEST(what_no_agent_made_is_removed),
 	};
 

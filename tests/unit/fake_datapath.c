@@ -15,7 +15,7 @@ struct fake_slot *fake_find(struct datapath *datapath, const struct match *match
 	return NULL;
 }
 
-static unsigned int used(const struct datapath *datapath)
+unsigned int fake_slots_used(const struct datapath *datapath)
 {
 	unsigned int n = 0;
 
@@ -28,7 +28,7 @@ static int insert(struct datapath *datapath, struct datapath_change *change)
 {
 	uint32_t slot = 1;
 
-	if (used(datapath) >= datapath->capacity)
+	if (fake_slots_used(datapath) >= datapath->capacity)
 		return -ENOSPC;
 	while (datapath->slots[slot].used)
 		slot++;
@@ -50,6 +50,7 @@ static int apply(struct datapath *datapath, struct datapath_change *change)
 		return insert(datapath, change);
 	case DATAPATH_REWRITE:
 		slot->action = change->action;
+		slot->lease = change->lease;
 		return 0;
 	case DATAPATH_REMOVE:
 		change->counters = slot->counters;
@@ -63,7 +64,6 @@ int datapath_apply(struct datapath *datapath, struct datapath_change changes[], 
 {
 	int first = 0;
 
-	datapath->n_applies++;
 	for (size_t i = 0; i < n; i++) {
 		changes[i].error = apply(datapath, &changes[i]);
 		if (first == 0)
@@ -75,4 +75,105 @@ int datapath_apply(struct datapath *datapath, struct datapath_change changes[], 
 struct traffic_count datapath_counters(const struct datapath *datapath, uint32_t slot)
 {
 	return datapath->slots[slot].counters;
+}
+
+int datapath_each_pinned(struct datapath *datapath,
+			 int (*each)(const struct match *match, uint32_t slot, void *user),
+			 void *user)
+{
+	int r = 0;
+
+	for (uint32_t i = 1; r == 0 && i < FAKE_SLOTS; i++)
+		if (datapath->slots[i].pinned)
+			r = each(&datapath->slots[i].match, i, user);
+	return r;
+}
+
+int datapath_claim(struct datapath *datapath, const struct match *match, uint32_t slot,
+		   const struct mark_action *action, uint32_t lease)
+{
+	struct fake_slot *claimed = &datapath->slots[slot];
+
+	if (!claimed->pinned || memcmp(&claimed->match, match, sizeof(*match)) != 0)
+		return -EINVAL;
+	claimed->pinned = false;
+	claimed->action = *action;
+	claimed->lease = lease;
+	return 0;
+}
+
+int datapath_lease_take(struct datapath *datapath, uint32_t *ret_index)
+{
+	uint32_t index = 1;
+
+	while (index < FAKE_SLOTS && datapath->leases[index].used)
+		index++;
+	if (index == FAKE_SLOTS)
+		return -ENOSPC;
+	datapath->leases[index] = (struct fake_lease){.used = true};
+	*ret_index = index;
+	return 0;
+}
+
+void datapath_lease_put(struct datapath *datapath, uint32_t index)
+{
+	datapath->leases[index].used = false;
+}
+
+void datapath_lease_set(struct datapath *datapath, uint32_t index, int64_t deadline)
+{
+	datapath->leases[index].deadline = deadline;
+}
+
+unsigned int fake_leases_used(const struct datapath *datapath)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 1; i < FAKE_SLOTS; i++)
+		n += datapath->leases[i].used;
+	return n;
+}
+
+int datapath_clock_sync(struct datapath *datapath)
+{
+	(void)datapath;
+	return 0;
+}
+
+/* Marks whose action is not as expected are put right. */
+int datapath_audit(struct datapath *datapath, const struct datapath_expected expected[],
+		   size_t n)
+{
+	int repairs = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct fake_slot *slot = &datapath->slots[expected[i].slot];
+
+		if (mark_action_equal(&slot->action, &expected[i].action))
+			continue;
+		slot->action = expected[i].action;
+		repairs++;
+	}
+	return repairs;
+}
+
+/* Everything at once. */
+int datapath_sweep(struct datapath *datapath, struct datapath_cursor *cursor, size_t n,
+		   bool (*known)(const struct match *match, uint32_t slot, void *user),
+		   void *user, bool *ret_end)
+{
+	int repairs = 0;
+
+	(void)cursor;
+	(void)n;
+	for (uint32_t i = 1; i < FAKE_SLOTS; i++) {
+		struct fake_slot *slot = &datapath->slots[i];
+
+		if (!slot->used || known(&slot->match, i, user))
+			continue;
+		slot->used = false;
+		repairs++;
+	}
+	*ret_end = true;
+	return repairs;
 }

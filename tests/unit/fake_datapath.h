@@ -11,19 +11,30 @@
 
 struct fake_slot {
 	bool used;
+	bool pinned; /* left by an earlier agent, and not claimed */
 	struct match match;
 	struct mark_action action;
+	uint32_t lease;
 	struct traffic_count counters;
+};
+
+struct fake_lease {
+	bool used;
+	int64_t deadline; /* 0: never */
 };
 
 struct datapath {
 	struct fake_slot slots[FAKE_SLOTS]; /* slot 0 is never used */
+	struct fake_lease leases[FAKE_SLOTS]; /* nor is lease 0 */
 	unsigned int capacity; /* inserts beyond it are -ENOSPC */
-	unsigned int n_applies, n_changes;
+	unsigned int n_changes;
 	int error; /* of every change from now on; 0: none */
 };
 
 /* The slot of this match; NULL: not programmed. */
 struct fake_slot *fake_find(struct datapath *datapath, const struct match *match);
+
+unsigned int fake_slots_used(const struct datapath *datapath);
+unsigned int fake_leases_used(const struct datapath *datapath);
 
 #endif

@@ -66,6 +66,11 @@ static void check_defaults(const struct config *config)
 {
 	assert_int_equal(config->interfaces.n, 0);
 	assert_int_equal(config->attach, CONFIG_ATTACH_AUTO);
+	assert_false(config->observe_ingress);
+	assert_string_equal(config->pin_dir, "/sys/fs/bpf/waymark");
+	assert_false(config->detach);
+	assert_string_equal(config->state_dir, "/var/lib/waymark");
+	assert_int_equal(config->audit_interval, 60);
 	assert_int_equal(config->listen.n, 1);
 	assert_string_equal(config->listen.items[0], "unix:/run/waymark/waymark.sock");
 	assert_false(config->insecure_loopback);
@@ -96,8 +101,13 @@ static void test_defaults(void **state)
 
 static void test_every_key(void **state)
 {
-	static const char text[] = "interfaces: [eth0, \"ens1f0.100\", eth0]\n"
+	static const char text[] = "interfaces: [eth0, \"ens1f0.100\", eth0, \"ens*[0-9]\"]\n"
 				   "attach: clsact\n"
+				   "observe_ingress: true\n"
+				   "pin_dir: /sys/fs/bpf/other\n"
+				   "detach: true\n"
+				   "state_dir: state\n"
+				   "audit_interval: 5m\n"
 				   "listen:\n"
 				   "  - unix:/tmp/w.sock\n"
 				   "  - \"[::]:50551\"\n"
@@ -114,10 +124,17 @@ static void test_every_key(void **state)
 	(void)state;
 	load_good(&config, text);
 	assert_int_equal(config_complete(&config, error), 0);
-	assert_int_equal(config.interfaces.n, 2);
+	assert_int_equal(config.interfaces.n, 3);
 	assert_string_equal(config.interfaces.items[0], "eth0");
 	assert_string_equal(config.interfaces.items[1], "ens1f0.100");
+	assert_string_equal(config.interfaces.items[2], "ens*[0-9]");
 	assert_int_equal(config.attach, CONFIG_ATTACH_CLSACT);
+	assert_true(config.observe_ingress);
+	assert_string_equal(config.pin_dir, "/sys/fs/bpf/other");
+	assert_true(config.detach);
+	snprintf(wanted, sizeof(wanted), "%s/state", directory);
+	assert_string_equal(config.state_dir, wanted);
+	assert_int_equal(config.audit_interval, 300);
 	assert_int_equal(config.listen.n, 3);
 	assert_string_equal(config.listen.items[0], "unix:/tmp/w.sock");
 	assert_string_equal(config.listen.items[1], "[::]:50551");
@@ -134,6 +151,19 @@ static void test_every_key(void **state)
 	assert_int_equal(config.capacity.networks, 1);
 	assert_int_equal(config.log.level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.log.format, LOG_FORMAT_JSON);
+	config_done(&config);
+}
+
+/* A path that may be empty is then not one in the file's directory. */
+static void test_no_pins(void **state)
+{
+	char error[CONFIG_ERROR_MAX];
+	struct config config;
+
+	(void)state;
+	load_good(&config, "pin_dir: \"\"\n");
+	assert_int_equal(config_complete(&config, error), 0);
+	assert_string_equal(config.pin_dir, "");
 	config_done(&config);
 }
 
@@ -157,10 +187,11 @@ static void test_path_without_directory(void **state)
 static void test_example(void **state)
 {
 	static const char *const keys[] = {
-		"interfaces:", "attach:",      "listen:", "insecure_loopback:",
-		"tls:",	       "certificate:", "key:",	  "client_ca:",
-		"registry:",   "capacity:",    "marks:",  "networks:",
-		"log:",	       "level:",       "format:"};
+		"interfaces:",	"attach:", "observe_ingress:",	 "pin_dir:",
+		"detach:",	"state_dir:", "audit_interval:", "listen:", "insecure_loopback:", "tls:",
+		"certificate:", "key:",	   "client_ca:",	 "registry:",
+		"capacity:",	"marks:",  "networks:",		 "log:",
+		"level:",	"format:"};
 	cleanup(close_file) FILE *file = fopen(EXAMPLE_FILE, "re");
 	char error[CONFIG_ERROR_MAX], text[8192];
 	struct config config;
@@ -276,10 +307,19 @@ static const struct {
 	{"hexadecimal number", "capacity: {marks: 0x10}\n", 1, "must be a whole number"},
 	{"number with a unit", "capacity: {marks: 1k}\n", 1, "must be a whole number"},
 	{"number as text", "capacity: {marks: '1000'}\n", 1, "must not be quoted"},
-	{"glob", "interfaces:\n- eth0\n- ens*\n", 3,
-	 "interfaces \"ens*\": must be one interface: patterns are not supported"},
-	{"glob of one character", "interfaces: [eth?]\n", 1, "patterns are not supported"},
-	{"glob of a range", "interfaces: ['eth[0-9]']\n", 1, "patterns are not supported"},
+	{"pattern with a slash", "interfaces:\n- eth0\n- ens/*\n", 3,
+	 "interfaces \"ens/*\": must be an interface's name of 1 to 15 characters, or a "
+	 "pattern"},
+	{"pattern with a space", "interfaces: ['a *']\n", 1, "or a pattern"},
+	{"pattern too long",
+	 "interfaces: "
+	 "['*abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl']\n",
+	 1, "must be a pattern of at most 63 characters"},
+	{"no state folder", "state_dir: \"\"\n", 1, "state_dir \"\" must be a path"},
+	{"time without unit", "audit_interval: 60\n", 1, "must be a time in 0s..86400s"},
+	{"long time", "audit_interval: 25h\n", 1, "must be a time in 0s..86400s"},
+	{"unit alone", "audit_interval: s\n", 1, "must be a time in 0s..86400s"},
+	{"no value for pins", "attach: tcx\npin_dir:\n", 2, "pin_dir has no value"},
 	{"interface too long", "interfaces: [abcdefghijklmnop]\n", 1, "1 to 15 characters"},
 	{"interface with a slash", "interfaces: [a/b]\n", 1, "1 to 15 characters"},
 	{"interface with a space", "interfaces: ['a b']\n", 1, "1 to 15 characters"},
@@ -374,13 +414,10 @@ static void test_together(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_every_key),
-		cmocka_unit_test(test_path_without_directory),
-		cmocka_unit_test(test_example),
-		cmocka_unit_test(test_example_in_full),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_no_pins),	 cmocka_unit_test(test_path_without_directory),
+		cmocka_unit_test(test_example),	 cmocka_unit_test(test_example_in_full),
+		cmocka_unit_test(test_bad),	 cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_together),
 	};
 

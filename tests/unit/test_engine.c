@@ -11,10 +11,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/engine.h"
 #include "core/match.h"
@@ -38,7 +40,32 @@ struct fixture {
 	struct store_fixture *stored;
 	struct store *store;
 	struct engine *engine;
+	int64_t audit_interval; /* of the next start() */
+	uint64_t repairs;
+	sem_t repaired;
 };
+
+static void count_repairs(uint64_t repairs, void *user)
+{
+	struct fixture *fixture = user;
+
+	fixture->repairs += repairs;
+	sem_post(&fixture->repaired);
+}
+
+static struct engine_restored start(struct fixture *fixture)
+{
+	const struct engine_options options = {.datapath = &fixture->datapath,
+					       .store = fixture->store,
+					       .boot_id = "this boot",
+					       .audit_interval = fixture->audit_interval,
+					       .repaired = count_repairs,
+					       .user = fixture};
+	struct engine_restored restored;
+
+	assert_int_equal(engine_new(&options, &fixture->engine, &restored), 0);
+	return restored;
+}
 
 static int set_up(void **state)
 {
@@ -48,7 +75,7 @@ static int set_up(void **state)
 	commit_error = 0;
 	fixture_set_up((void **)&fixture->stored);
 	fixture->store = fixture->stored->store;
-	assert_int_equal(engine_new(&fixture->datapath, fixture->store, &fixture->engine), 0);
+	start(fixture);
 	*state = fixture;
 	return 0;
 }
@@ -372,25 +399,30 @@ static void *work(void *argument)
 	return NULL;
 }
 
+struct tally {
+	struct fixture *fixture;
+	unsigned int marks;
+};
+
 static int check_programmed(const struct mark *mark, void *user)
 {
-	struct fixture *fixture = user;
-	struct fake_slot *slot = fake_find(&fixture->datapath, &mark->match);
+	struct tally *tally = user;
+	struct fake_slot *slot = fake_find(&tally->fixture->datapath, &mark->match);
 	struct engine_mark found;
 
 	assert_non_null(slot);
 	assert_int_equal(slot->action.flow_label, mark->action.flow_label);
-	assert_int_equal(engine_get(fixture->engine, &mark->match, &found), 0);
+	assert_int_equal(engine_get(tally->fixture->engine, &mark->match, &found), 0);
 	assert_int_equal(found.mark.revision, mark->revision);
-	fixture->datapath.n_applies++;
+	tally->marks++;
 	return 0;
 }
 
 static void test_many_callers(void **state)
 {
 	struct fixture *fixture = *state;
+	struct tally tally = {.fixture = fixture};
 	struct worker workers[THREADS];
-	unsigned int programmed = 0;
 
 	for (unsigned int i = 0; i < THREADS; i++) {
 		workers[i] = (struct worker){.fixture = fixture, .number = i};
@@ -398,12 +430,238 @@ static void test_many_callers(void **state)
 	}
 	for (unsigned int i = 0; i < THREADS; i++)
 		pthread_join(workers[i].thread, NULL);
-	fixture->datapath.n_applies = 0;
-	engine_scan(fixture->engine, 0, check_programmed, fixture);
+	engine_scan(fixture->engine, 0, check_programmed, &tally);
+	assert_int_equal(tally.marks, fake_slots_used(&fixture->datapath));
+	assert_int_equal(engine_owner_marks(fixture->engine, "me"), tally.marks);
+}
+
+/* ---- lifetimes ---- */
+
+#define MS UINT64_C(1000000)
+#define HOUR (3600 * 1000 * MS)
+
+static struct engine_op with_ttl(struct engine_op op, uint64_t ttl)
+{
+	op.mark.lifetime = MARK_TTL;
+	op.mark.ttl = ttl;
+	return op;
+}
+
+static struct engine_op set_ttl(struct fixture *fixture, const char *destination, uint64_t ttl)
+{
+	return run_op(fixture, with_ttl(operation(ENGINE_SET, destination, "me", 5), ttl));
+}
+
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_BOOTTIME, &time);
+	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+static struct fake_lease *lease_of(struct fixture *fixture, const char *destination)
+{
+	struct match match = match_of(destination);
+
+	return &fixture->datapath.leases[fake_find(&fixture->datapath, &match)->lease];
+}
+
+static void test_ttl_gives_a_deadline(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t before = now();
+	struct engine_op op = set_ttl(fixture, "2001:db8::1", HOUR);
+	struct engine_mark mark;
+
+	assert_int_equal(op.outcome, OUTCOME_CREATED);
+	assert_true(op.deadline >= before + (int64_t)HOUR);
+	assert_true(op.deadline <= now() + (int64_t)HOUR);
+	assert_int_equal(lease_of(fixture, "2001:db8::1")->deadline, op.deadline);
+	assert_int_equal(engine_get(fixture->engine, &op.mark.match, &mark), 0);
+	assert_int_equal(mark.deadline, op.deadline);
+	assert_int_equal(mark.mark.ttl, HOUR);
+}
+
+/* api.md 22: the same again renews; durable, but no revision. */
+static void test_equal_set_renews(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_op first = set_ttl(fixture, "2001:db8::1", HOUR);
+	struct engine_op op = set_ttl(fixture, "2001:db8::1", HOUR);
+
+	assert_int_equal(op.outcome, OUTCOME_UNCHANGED);
+	assert_int_equal(op.revision, first.revision);
+	assert_true(op.deadline > first.deadline);
+	assert_int_equal(lease_of(fixture, "2001:db8::1")->deadline, op.deadline);
+	assert_int_equal(fake_leases_used(&fixture->datapath), 1);
+}
+
+static void test_lifetime_changes(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_op op;
+
+	set_ttl(fixture, "2001:db8::1", HOUR);
+	op = set_ttl(fixture, "2001:db8::1", 2 * HOUR);
+	assert_int_equal(op.outcome, OUTCOME_UPDATED);
+	assert_int_equal(fake_leases_used(&fixture->datapath), 1);
+	op = set(fixture, "2001:db8::1", 5);
+	assert_int_equal(op.outcome, OUTCOME_UPDATED);
+	assert_int_equal(op.deadline, 0);
+	assert_int_equal(fake_leases_used(&fixture->datapath), 0);
+	op = set_ttl(fixture, "2001:db8::1", HOUR);
+	assert_int_equal(op.outcome, OUTCOME_UPDATED);
+	assert_int_equal(lease_of(fixture, "2001:db8::1")->deadline, op.deadline);
+	clear(fixture, "2001:db8::1");
+	assert_int_equal(fake_leases_used(&fixture->datapath), 0);
+}
+
+/* Waits until the writer has removed what is over: it takes a revision. */
+static void wait_for_revision(struct fixture *fixture, uint64_t revision)
+{
+	while (engine_revision(fixture->engine) < revision)
+		sched_yield();
+}
+
+static void test_expiry_removes(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_mark mark;
+	struct engine_op op;
+	int64_t after;
+
+	set_ttl(fixture, "2001:db8::2", HOUR);
+	op = set_ttl(fixture, "2001:db8::1", 20 * MS);
+	wait_for_revision(fixture, 3);
+	after = now() - op.deadline;
+	assert_true(after >= 0);
+	assert_true(after < (int64_t)(1000 * MS));
+	assert_int_equal(engine_get(fixture->engine, &op.mark.match, &mark), -ENOENT);
+	assert_int_equal(fake_slots_used(&fixture->datapath), 1);
+	assert_int_equal(fake_leases_used(&fixture->datapath), 1);
+}
+
+/* api.md 23: a passed deadline never revives. */
+static void test_dead_mark_is_created_anew(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_op op = set_ttl(fixture, "2001:db8::1", MS);
+
+	fake_find(&fixture->datapath, &op.mark.match)->counters.packets = 9;
+	while (now() <= op.deadline)
+		sched_yield();
+	op = set_ttl(fixture, "2001:db8::1", HOUR);
+	assert_int_equal(op.outcome, OUTCOME_CREATED);
+	assert_int_equal(op.counters.packets, 0);
+	assert_int_equal(op.revision, 3);
+}
+
+static void test_failed_commit_takes_lifetimes_back(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_op first = set_ttl(fixture, "2001:db8::1", HOUR);
+
+	commit_error = -EIO;
+	assert_int_equal(set_ttl(fixture, "2001:db8::1", HOUR).fault.code, FAULT_UNAVAILABLE);
+	assert_int_equal(lease_of(fixture, "2001:db8::1")->deadline, first.deadline);
+	assert_int_equal(set_ttl(fixture, "2001:db8::2", HOUR).fault.code, FAULT_UNAVAILABLE);
+	assert_int_equal(fake_leases_used(&fixture->datapath), 1);
+	assert_int_equal(set(fixture, "2001:db8::1", 5).fault.code, FAULT_UNAVAILABLE);
+	assert_int_equal(lease_of(fixture, "2001:db8::1")->deadline, first.deadline);
+	commit_error = 0;
+	assert_int_equal(set_ttl(fixture, "2001:db8::1", HOUR).outcome, OUTCOME_UNCHANGED);
+}
+
+/* ---- restart and audit ---- */
+
+/* A new agent finds the maps as the old one left them. */
+static struct engine_restored restart(struct fixture *fixture)
+{
+	engine_free(fixture->engine);
 	for (size_t i = 1; i < FAKE_SLOTS; i++)
-		programmed += fixture->datapath.slots[i].used;
-	assert_int_equal(fixture->datapath.n_applies, programmed);
-	assert_int_equal(engine_owner_marks(fixture->engine, "me"), programmed);
+		fixture->datapath.slots[i].pinned = fixture->datapath.slots[i].used;
+	memset(fixture->datapath.leases, 0, sizeof(fixture->datapath.leases));
+	return start(fixture);
+}
+
+static void test_restart_adopts(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_restored restored;
+	struct engine_op op, other;
+	struct engine_mark mark;
+
+	set(fixture, "2001:db8::3", 3);
+	set(fixture, "2001:db8::1", 1);
+	clear(fixture, "2001:db8::3");
+	op = set_ttl(fixture, "2001:db8::2", HOUR);
+	other = set(fixture, "2001:db8::1", 2);
+	fake_find(&fixture->datapath, &op.mark.match)->counters.packets = 9;
+	restored = restart(fixture);
+	assert_int_equal(restored.marks, 2);
+	assert_int_equal(restored.adopted, 2);
+	assert_int_equal(restored.stray, 0);
+	assert_int_equal(engine_get(fixture->engine, &op.mark.match, &mark), 0);
+	assert_int_equal(mark.counters.packets, 9);
+	assert_int_equal(mark.deadline, op.deadline);
+	assert_int_equal(lease_of(fixture, "2001:db8::2")->deadline, op.deadline);
+	assert_int_equal(engine_get(fixture->engine, &other.mark.match, &mark), 0);
+	assert_int_equal(mark.mark.action.flow_label, 2);
+	assert_int_equal(set(fixture, "2001:db8::1", 2).outcome, OUTCOME_UNCHANGED);
+	assert_int_equal(set(fixture, "2001:db8::4", 2).revision, 6);
+}
+
+static void test_restart_puts_both_sides_right(void **state)
+{
+	struct fixture *fixture = *state;
+	struct match lost = match_of("2001:db8::1"), stray = match_of("2001:db8::9");
+	struct engine_restored restored;
+
+	set(fixture, "2001:db8::1", 1);
+	set(fixture, "2001:db8::2", 2);
+	fake_find(&fixture->datapath, &lost)->match = stray;
+	restored = restart(fixture);
+	assert_int_equal(restored.marks, 2);
+	assert_int_equal(restored.adopted, 1);
+	assert_int_equal(restored.stray, 1);
+	assert_null(fake_find(&fixture->datapath, &stray));
+	assert_int_equal(fake_find(&fixture->datapath, &lost)->action.flow_label, 1);
+}
+
+static void test_restart_after_the_deadline(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_op op = set_ttl(fixture, "2001:db8::1", 100 * MS);
+
+	engine_free(fixture->engine);
+	while (now() <= op.deadline)
+		sched_yield();
+	start(fixture);
+	wait_for_revision(fixture, 2);
+	assert_int_equal(fake_slots_used(&fixture->datapath), 0);
+}
+
+static void test_audit_repairs(void **state)
+{
+	struct fixture *fixture = *state;
+	struct match match = match_of("2001:db8::1"), stray = match_of("2001:db8::9");
+
+	sem_init(&fixture->repaired, 0, 0);
+	fixture->audit_interval = (int64_t)(5 * MS);
+	set(fixture, "2001:db8::1", 1);
+	restart(fixture);
+	/* One store each; the writer may come in between, so it is two rounds perhaps. */
+	fixture->datapath.slots[FAKE_SLOTS - 1].match = stray;
+	__atomic_store_n(&fixture->datapath.slots[FAKE_SLOTS - 1].used, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&fake_find(&fixture->datapath, &match)->action.flow_label, 7,
+			 __ATOMIC_SEQ_CST);
+	while (engine_repairs(fixture->engine) < 2)
+		assert_int_equal(sem_wait(&fixture->repaired), 0);
+	assert_int_equal(fake_find(&fixture->datapath, &match)->action.flow_label, 1);
+	assert_null(fake_find(&fixture->datapath, &stray));
+	assert_int_equal(engine_repairs(fixture->engine), 2);
+	assert_int_equal(fixture->repairs, 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -425,6 +683,16 @@ int main(void)
 		TEST(test_effective),
 		TEST(test_effective_by_ports),
 		TEST(test_many_callers),
+		TEST(test_ttl_gives_a_deadline),
+		TEST(test_equal_set_renews),
+		TEST(test_lifetime_changes),
+		TEST(test_expiry_removes),
+		TEST(test_dead_mark_is_created_anew),
+		TEST(test_failed_commit_takes_lifetimes_back),
+		TEST(test_restart_adopts),
+		TEST(test_restart_puts_both_sides_right),
+		TEST(test_restart_after_the_deadline),
+		TEST(test_audit_repairs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

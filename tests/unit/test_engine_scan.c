@@ -29,11 +29,14 @@ struct fixture {
 static int set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct engine_options options = {.audit_interval = 0};
+	struct engine_restored restored;
 
 	fixture->datapath.capacity = FAKE_SLOTS - 1;
 	fixture_set_up((void **)&fixture->stored);
-	assert_int_equal(
-		engine_new(&fixture->datapath, fixture->stored->store, &fixture->engine), 0);
+	options.datapath = &fixture->datapath;
+	options.store = fixture->stored->store;
+	assert_int_equal(engine_new(&options, &fixture->engine, &restored), 0);
 	*state = fixture;
 	return 0;
 }

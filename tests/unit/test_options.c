@@ -61,6 +61,7 @@ static void test_every_option(void **state)
 	(void)state;
 	read_good("--interface eth0 --interface=eth1 --listen [::]:1 --tls-certificate a.pem "
 		  "--tls-key b.pem --tls-client-ca c.pem --insecure-loopback --attach tcx "
+		  "--observe-ingress --pin-dir /p --detach --state-dir /s --audit-interval 2h "
 		  "--registry r.json --log-level debug --log-format json --check",
 		  &config, &action);
 	assert_int_equal(action, OPTIONS_CHECK);
@@ -74,6 +75,11 @@ static void test_every_option(void **state)
 	assert_string_equal(config.tls.client_ca, "c.pem");
 	assert_true(config.insecure_loopback);
 	assert_int_equal(config.attach, CONFIG_ATTACH_TCX);
+	assert_true(config.observe_ingress);
+	assert_string_equal(config.pin_dir, "/p");
+	assert_true(config.detach);
+	assert_string_equal(config.state_dir, "/s");
+	assert_int_equal(config.audit_interval, 7200);
 	assert_string_equal(config.registry, "r.json");
 	assert_int_equal(config.log.level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.log.format, LOG_FORMAT_JSON);
@@ -154,7 +160,7 @@ static const struct {
 	{"--interface", "option --interface: a value is missing"},
 	{"--check --listen", "option --listen: a value is missing"},
 	{"--check=yes", "option --check=yes: unknown, ambiguous or with a value too much"},
-	{"--interface eth*", "option --interface \"eth*\": must be one interface"},
+	{"--interface eth/*", "option --interface \"eth/*\": must be an interface's name"},
 	{"--listen nonsense", "option --listen \"nonsense\": must be unix:/path"},
 	{"--log-level loud", "option --log-level \"loud\": must be one of error, warning"},
 	{"--log-format xml", "option --log-format \"xml\": must be one of text, json"},
@@ -190,6 +196,8 @@ static void test_help_and_version_come_first(void **state)
 		const char *words;
 		enum options_action action;
 	} cases[] = {
+		{"--clean", OPTIONS_CLEAN},
+		{"--clean --pin-dir=", OPTIONS_CLEAN},
 		{"--help", OPTIONS_HELP},
 		{"--version", OPTIONS_VERSION},
 		{"--config /nonexistent --help", OPTIONS_HELP},
@@ -212,6 +220,12 @@ static void test_help_shows_every_option(void **state)
 	static const char *const options[] = {"--config FILE",
 					      "--interface NAME",
 					      "--attach HOW",
+					      "--observe-ingress",
+					      "--pin-dir DIR",
+					      "--detach",
+					      "--state-dir DIR",
+					      "--audit-interval TIME",
+					      "--clean",
 					      "--listen ADDRESS",
 					      "--tls-certificate FILE",
 					      "--tls-key FILE",

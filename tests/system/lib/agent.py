@@ -40,13 +40,17 @@ class Agent(contextlib.AbstractContextManager):
         binaries: Path = BINARIES,
         echo: Callable[[str], None] = lambda line: None,
     ):
-        """options: of waymarkd. echo: gets every line of its log."""
+        """options: of waymarkd. echo: gets every line of its log.
+
+        Nothing is pinned unless an option says where: nothing outlives the agent.
+        """
+        pins = () if "--pin-dir" in options else ("--pin-dir=",)
         self._echo = echo
         self._changed = threading.Condition()
         self._lines: list[str] = []
         self._ended = False
         self._settled = False  # somebody has seen its end already
-        self.command = [str(binaries / "waymarkd"), *options]
+        self.command = [str(binaries / "waymarkd"), *pins, *options]
         with space:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *self.command],
@@ -69,6 +73,10 @@ class Agent(contextlib.AbstractContextManager):
     def log(self) -> str:
         with self._changed:
             return "\n".join(self._lines)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid  # setpriv becomes the agent
 
     def wait_ready(self):
         """Waits for the line that says that it serves."""

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "datapath/clean.h"
+
+#include <bpf/libbpf.h>
+#include <net/if.h>
+
+#include <marker.skel.h>
+
+#include "cleanup.h"
+#include "datapath/clsact.h"
+#include "datapath/message.h"
+#include "datapath/pin_folder.h"
+#include "datapath/tcx.h"
+
+typedef struct if_nameindex name_index;
+
+DEFINE_CLEANUP(free_names, name_index *, if_freenameindex)
+DEFINE_CLEANUP(destroy_programs, struct marker *, marker__destroy)
+
+static void clean_link(const struct pin_folder *pins, uint32_t ifindex, enum hook hook,
+		       void *user)
+{
+	struct clean_count *count = user;
+
+	count->links += tcx_remove_leftover(pins, ifindex, hook);
+}
+
+/* Ingress first: the filter on egress takes the qdisc with it. */
+static void clean_filters(struct clean_count *count)
+{
+	cleanup(free_names) name_index *names = if_nameindex();
+
+	for (const name_index *at = names; at && at->if_index; at++)
+		for (int hook = HOOKS - 1; hook >= 0; hook--)
+			count->filters += clsact_remove_leftover(at->if_index, hook);
+}
+
+static void clean_maps(const struct pin_folder *pins, struct clean_count *count)
+{
+	cleanup(destroy_programs) struct marker *programs = marker__open();
+
+	if (!programs)
+		return;
+	for (const struct bpf_map *map = bpf_object__next_map(programs->obj, NULL); map;
+	     map = bpf_object__next_map(programs->obj, map))
+		count->pins += pin_folder_remove_map(pins, bpf_map__name(map));
+}
+
+struct clean_count clean(const struct pin_folder *pins)
+{
+	struct clean_count count = {0};
+
+	message_listen();
+	if (pins)
+		pin_folder_each(pins, clean_link, &count);
+	clean_filters(&count);
+	if (pins) {
+		clean_maps(pins, &count);
+		pin_folder_remove_empty(pins);
+	}
+	return count;
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "datapath/links.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cleanup.h"
+#include "datapath/link_message.h"
+
+/* Some thousand events. */
+#define RECEIVE_BUFFER (4 << 20)
+/* The most that the kernel sends at once. */
+#define MESSAGE_MAX 32768
+
+struct link {
+	struct stack_device now; /* as the kernel says */
+	struct device hung; /* as attach_add() got it; ifindex 0: not */
+	int error; /* of attach_add() */
+	bool is_listed; /* the running dump has it */
+	bool is_news; /* the kernel has said something of it */
+	bool is_gone; /* the kernel knew it no more when we came */
+};
+
+struct links {
+	struct links_options options;
+	struct mnl_socket *socket;
+	struct link *items; /* ascending by number */
+	size_t n;
+	uint32_t sequence; /* of the last dump */
+	bool is_dumping, is_inconsistent, must_dump, must_verify, is_swept;
+};
+
+DEFINE_CLEANUP(close_links, struct links *, links_close)
+
+/* ---- the table ---- */
+
+/* Where the device with this number is, or belongs. */
+static size_t place_of(const struct links *links, uint32_t ifindex)
+{
+	size_t low = 0, high = links->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (links->items[middle].now.device.ifindex < ifindex)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool is_at(const struct links *links, size_t place, uint32_t ifindex)
+{
+	return place < links->n && links->items[place].now.device.ifindex == ifindex;
+}
+
+static int link_insert(struct links *links, size_t place)
+{
+	struct link *items = reallocarray(links->items, links->n + 1, sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	links->items = items;
+	memmove(&items[place + 1], &items[place], (links->n - place) * sizeof(*items));
+	items[place] = (struct link){0};
+	links->n++;
+	return 0;
+}
+
+static int link_update(struct links *links, const struct stack_device *device)
+{
+	size_t place = place_of(links, device->device.ifindex);
+	struct link *link;
+
+	if (!is_at(links, place, device->device.ifindex) && link_insert(links, place))
+		return -ENOMEM;
+	link = &links->items[place];
+	link->now = *device;
+	link->is_listed = true;
+	link->is_news = true;
+	return 0;
+}
+
+/* ---- hanging ---- */
+
+static void report(const struct links *links, enum links_event event,
+		   const struct attach_interface *interface)
+{
+	links->options.report(event, interface, links->options.user);
+}
+
+static void link_detach(const struct links *links, struct link *link)
+{
+	struct attach_interface interface = {.mode = ATTACH_NONE};
+
+	if (!link->hung.ifindex)
+		return;
+	attach_find(links->options.attach, link->hung.ifindex, &interface);
+	attach_remove(links->options.attach, link->hung.ifindex);
+	if (interface.mode != ATTACH_NONE)
+		report(links, LINKS_DETACHED, &interface);
+	link->hung = (struct device){.ifindex = 0};
+	link->error = 0;
+}
+
+static void link_attach(const struct links *links, struct link *link)
+{
+	struct attach_interface interface = {.mode = ATTACH_NONE};
+	int error = attach_add(links->options.attach, &link->now.device);
+
+	link->is_gone = error == -ENODEV;
+	if (link->is_gone)
+		attach_remove(links->options.attach, link->now.device.ifindex);
+	if (link->is_gone || error == -ENOMEM)
+		return;
+	link->hung = link->now.device;
+	attach_find(links->options.attach, link->hung.ifindex, &interface);
+	if (interface.mode != ATTACH_NONE)
+		report(links, LINKS_ATTACHED, &interface);
+	if (error && error != link->error)
+		report(links, LINKS_FAILED, &interface);
+	link->error = error;
+}
+
+static void link_remove(struct links *links, uint32_t ifindex)
+{
+	size_t place = place_of(links, ifindex);
+
+	if (!is_at(links, place, ifindex))
+		return;
+	link_detach(links, &links->items[place]);
+	links->n--;
+	memmove(&links->items[place], &links->items[place + 1],
+		(links->n - place) * sizeof(*links->items));
+}
+
+static bool is_marking(const struct links *links, uint32_t ifindex)
+{
+	struct attach_interface interface;
+
+	return attach_find(links->options.attach, ifindex, &interface) &&
+	       interface.mode != ATTACH_NONE;
+}
+
+/* A wanted link that has been tried before. */
+static void link_follow(const struct links *links, struct link *link)
+{
+	const struct device *now = &link->now.device;
+
+	if (now->type != link->hung.type ||
+	    (links->must_verify && is_marking(links, now->ifindex) &&
+	     !attach_holds(links->options.attach, now->ifindex)))
+		link_detach(links, link);
+	if (!link->hung.ifindex || (link->is_news && !is_marking(links, now->ifindex))) {
+		link_attach(links, link);
+		return;
+	}
+	if (strcmp(now->name, link->hung.name) != 0)
+		attach_rename(links->options.attach, now->ifindex, now->name);
+	link->hung = *now;
+}
+
+/* ---- settling: from what is there to what hangs ---- */
+
+static int choose(const struct links *links, enum stack_choice ret[])
+{
+	cleanup(free_bytes) struct stack_device *devices =
+		calloc(links->n + 1, sizeof(*devices));
+
+	if (!devices)
+		return -ENOMEM;
+	for (size_t i = 0; i < links->n; i++)
+		devices[i] = links->items[i].now;
+	return stack_choose(devices, links->n, &links->options.names, ret);
+}
+
+static bool is_there(const struct links *links, const char *name)
+{
+	for (size_t i = 0; i < links->n; i++)
+		if (strcmp(links->items[i].now.device.name, name) == 0)
+			return true;
+	return false;
+}
+
+static int expect_name(const struct links *links, const char *name)
+{
+	struct attach_interface missing;
+	int r = attach_expect(links->options.attach, name, !is_there(links, name), &missing);
+
+	if (r > 0)
+		report(links, LINKS_FAILED, &missing);
+	return r < 0 ? r : 0;
+}
+
+static int expect_names(const struct links *links)
+{
+	const struct stack_names *names = &links->options.names;
+	int error = 0;
+
+	for (size_t i = 0; i < names->n && !error; i++)
+		if (!stack_is_pattern(names->items[i]))
+			error = expect_name(links, names->items[i]);
+	return error;
+}
+
+static void remove_gone(struct links *links)
+{
+	for (size_t i = links->n; i-- > 0;)
+		if (links->items[i].is_gone)
+			link_remove(links, links->items[i].now.device.ifindex);
+}
+
+/* Once, and only when the new ones hang. */
+static void sweep(struct links *links, const enum stack_choice choices[])
+{
+	for (size_t i = 0; i < links->n; i++)
+		if (choices[i] != STACK_CHOSEN)
+			attach_clear(links->options.attach, links->items[i].now.device.ifindex);
+	attach_sweep(links->options.attach);
+	links->is_swept = true;
+}
+
+/* What makes way goes first, so that no packet counts twice. */
+static int settle(struct links *links)
+{
+	cleanup(free_bytes) enum stack_choice *choices = calloc(links->n + 1, sizeof(*choices));
+	int error = choices ? choose(links, choices) : -ENOMEM;
+
+	if (error)
+		return error;
+	for (size_t i = 0; i < links->n; i++)
+		if (choices[i] != STACK_CHOSEN)
+			link_detach(links, &links->items[i]);
+	for (size_t i = 0; i < links->n; i++) {
+		if (choices[i] == STACK_CHOSEN)
+			link_follow(links, &links->items[i]);
+		links->items[i].is_news = false;
+	}
+	links->must_verify = false;
+	if (!links->is_swept)
+		sweep(links, choices);
+	remove_gone(links);
+	return expect_names(links);
+}
+
+/* ---- listening ---- */
+
+static int dump_begin(struct links *links)
+{
+	int error = link_message_ask(links->socket, links->sequence + 1);
+
+	if (error)
+		return error == -EBUSY ? 0 : error; /* one is running: after it */
+	links->sequence++;
+	for (size_t i = 0; i < links->n; i++)
+		links->items[i].is_listed = false;
+	links->is_dumping = true;
+	links->is_inconsistent = false;
+	links->must_dump = false;
+	return 0;
+}
+
+/* A device that went and came back meanwhile may have the number that it had. */
+static void dump_end(struct links *links)
+{
+	links->is_dumping = false;
+	if (links->is_inconsistent || links->must_dump) {
+		links->must_dump = true;
+		return;
+	}
+	for (size_t i = links->n; i-- > 0;)
+		if (!links->items[i].is_listed)
+			link_remove(links, links->items[i].now.device.ifindex);
+	links->must_verify = true;
+}
+
+static int take_message(struct links *links, const struct nlmsghdr *header)
+{
+	const bool is_answer = header->nlmsg_seq == links->sequence && header->nlmsg_seq != 0;
+	struct stack_device device;
+
+	if (is_answer && (header->nlmsg_flags & NLM_F_DUMP_INTR))
+		links->is_inconsistent = true;
+	switch (header->nlmsg_type) {
+	case NLMSG_DONE:
+		if (is_answer)
+			dump_end(links);
+		return 0;
+	case NLMSG_ERROR:
+		links->is_dumping = false;
+		links->must_dump = true;
+		return -EIO;
+	case RTM_NEWLINK:
+		return link_message_read(header, &device) ? link_update(links, &device) : 0;
+	case RTM_DELLINK:
+		if (link_message_read(header, &device))
+			link_remove(links, device.device.ifindex);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int take_messages(struct links *links, const void *buffer, ssize_t length)
+{
+	const struct nlmsghdr *header = buffer;
+	int left = (int)length, error = 0;
+
+	while (!error && mnl_nlmsg_ok(header, left)) {
+		error = take_message(links, header);
+		header = mnl_nlmsg_next(header, &left);
+	}
+	return error;
+}
+
+/* 1: took something in, 0: there is nothing, or negative errno. */
+static int receive(struct links *links)
+{
+	_Alignas(struct nlmsghdr) char buffer[MESSAGE_MAX];
+	ssize_t length = mnl_socket_recvfrom(links->socket, buffer, sizeof(buffer));
+	int error;
+
+	if (length >= 0) {
+		error = take_messages(links, buffer, length);
+		if (error)
+			links->must_dump = true;
+		return error ? error : 1;
+	}
+	if (errno == EINTR)
+		return 1;
+	if (errno == EAGAIN)
+		return 0;
+	links->must_dump = true;
+	return errno == ENOBUFS || errno == ENOSPC ? 1 : -errno;
+}
+
+int links_read(struct links *links)
+{
+	int more = 1, error;
+
+	while (more > 0) {
+		more = receive(links);
+		if (more >= 0 && links->must_dump && !links->is_dumping) {
+			error = dump_begin(links);
+			if (error)
+				return error;
+			more = 1;
+		}
+	}
+	if (more < 0)
+		return more;
+	return links->is_dumping ? 0 : settle(links);
+}
+
+int links_fd(const struct links *links)
+{
+	return mnl_socket_get_fd(links->socket);
+}
+
+static int socket_listen(struct links *links)
+{
+	int size =
+		links->options.receive_buffer ? links->options.receive_buffer : RECEIVE_BUFFER;
+	int fd;
+
+	links->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!links->socket)
+		return -errno;
+	fd = mnl_socket_get_fd(links->socket);
+	/* Without CAP_NET_ADMIN the limit of the host holds, and that may do. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	return mnl_socket_bind(links->socket, RTMGRP_LINK, MNL_SOCKET_AUTOPID) ? -errno : 0;
+}
+
+/* Until the first dump has come and its interfaces have been seen to. */
+static int take_all(struct links *links)
+{
+	struct pollfd ready = {.fd = links_fd(links), .events = POLLIN};
+	int error = 0;
+
+	links->must_dump = true;
+	error = links_read(links);
+	while (!error && !links->is_swept) {
+		if (poll(&ready, 1, -1) < 0 && errno != EINTR)
+			return -errno;
+		error = links_read(links);
+	}
+	return error;
+}
+
+int links_open(const struct links_options *options, struct links **ret)
+{
+	cleanup(close_links) struct links *links = calloc(1, sizeof(*links));
+	int error;
+
+	if (!links)
+		return -ENOMEM;
+	links->options = *options;
+	error = socket_listen(links);
+	if (!error)
+		error = take_all(links);
+	if (!error)
+		*ret = take(links);
+	return error;
+}
+
+void links_close(struct links *links)
+{
+	if (!links)
+		return;
+	if (links->socket)
+		mnl_socket_close(links->socket);
+	free(links->items);
+	free(links);
+}
