@@ -175,9 +175,9 @@ static void print_stats(FILE *out, const Waymark__V1__StatsResponse *stats)
 	(void)fputc('\n', out);
 	print_tables(out, stats);
 	(void)fputc('\n', out);
-	print_interfaces(out, stats);
-	(void)fputc('\n', out);
 	print_scitags(out, stats);
+	(void)fputc('\n', out);
+	print_interfaces(out, stats);
 }
 
 static int stats_main(struct cli *cli, const char **arguments, void *values)

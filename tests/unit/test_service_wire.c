@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "service/service.h"
 #include "service/wire.h"
 
 static struct registry *registry;
@@ -18,6 +19,7 @@ struct request {
 	Waymark__V1__Mark mark;
 	Waymark__V1__Match match;
 	Waymark__V1__Scitag scitag;
+	Google__Protobuf__Duration ttl;
 };
 
 static void init_request(struct request *request)
@@ -25,6 +27,7 @@ static void init_request(struct request *request)
 	waymark__v1__mark__init(&request->mark);
 	waymark__v1__match__init(&request->match);
 	waymark__v1__scitag__init(&request->scitag);
+	google__protobuf__duration__init(&request->ttl);
 	request->match.destination = (char *)"2001:0DB8::0:1";
 	request->mark.match = &request->match;
 }
@@ -49,6 +52,14 @@ static void use_dscp(struct request *request, uint32_t dscp)
 	request->mark.dscp = dscp;
 }
 
+static void use_ttl(struct request *request, int64_t seconds, int32_t nanos)
+{
+	request->mark.lifetime_case = WAYMARK__V1__MARK__LIFETIME_TTL;
+	request->mark.ttl = &request->ttl;
+	request->ttl.seconds = seconds;
+	request->ttl.nanos = nanos;
+}
+
 static void test_what_is_set_is_what_is_read(void **state)
 {
 	struct request request;
@@ -64,7 +75,8 @@ static void test_what_is_set_is_what_is_read(void **state)
 	assert_int_equal(wire_read_mark(&request.mark, registry, &mark, NULL), 0);
 	mark.revision = 9;
 	mark.create_time = 1500000000250000000;
-	wire_write_mark(&wire, &mark, NULL, registry);
+	wire_write_mark(&wire, &mark, registry);
+	wire_write_state(&wire, NULL, 0);
 	assert_string_equal(wire.message.match->destination, "2001:db8::1");
 	assert_int_equal(wire.message.kind, WAYMARK__V1__KIND__KIND_HOST);
 	assert_int_equal(wire.message.scitag->experiment_id, 3);
@@ -79,6 +91,8 @@ static void test_what_is_set_is_what_is_read(void **state)
 	assert_int_equal(wire.message.create_time->seconds, 1500000000);
 	assert_int_equal(wire.message.create_time->nanos, 250000000);
 	assert_null(wire.message.counters);
+	assert_null(wire.message.expire_time);
+	assert_int_equal(wire.message.lifetime_case, WAYMARK__V1__MARK__LIFETIME__NOT_SET);
 }
 
 static void test_unknown_ids_have_no_names(void **state)
@@ -92,10 +106,90 @@ static void test_unknown_ids_have_no_names(void **state)
 	use_scitag(&request, "", "");
 	request.scitag.experiment_id = 511;
 	assert_int_equal(wire_read_mark(&request.mark, registry, &mark, NULL), 0);
-	wire_write_mark(&wire, &mark, &(struct traffic_count){2, 300}, registry);
+	wire_write_mark(&wire, &mark, registry);
+	wire_write_state(&wire, &(struct traffic_count){2, 300}, 0);
 	assert_int_equal(wire.message.scitag->experiment_id, 511);
 	assert_string_equal(wire.message.scitag->experiment, "");
 	assert_int_equal(wire.message.counters->bytes, 300);
+}
+
+#define TTL_MAX_SECONDS (SERVICE_TTL_MAX / 1000000000)
+
+static void test_ttl(void **state)
+{
+	static const struct {
+		int64_t seconds;
+		int32_t nanos;
+		uint64_t ttl; /* 0: refused */
+		const char *message; /* part of it */
+	} rows[] = {
+		{1, 0, 1000000000, NULL},
+		{1, 1, 1000000001, NULL},
+		{1, 999999999, 1999999999, NULL},
+		{TTL_MAX_SECONDS, 0, SERVICE_TTL_MAX, NULL},
+		{TTL_MAX_SECONDS - 1, 999999999, SERVICE_TTL_MAX - 1, NULL},
+		{0, 0, 0, "seconds 0 and nanos 0: not in 1..2592000 seconds"},
+		{0, 999999999, 0, "seconds 0 and nanos 999999999: not in 1.."},
+		{TTL_MAX_SECONDS, 1, 0, "seconds 2592000 and nanos 1: not in"},
+		{TTL_MAX_SECONDS + 1, 0, 0, "seconds 2592001 and nanos 0: not in"},
+		{-1, 0, 0, "seconds -1 and nanos 0: not in"},
+		{-5, -5, 0, "seconds -5 and nanos -5: not in"},
+		{0, -1, 0, "seconds 0 and nanos -1: not in"},
+		{INT64_MAX, 999999999, 0, "seconds 9223372036854775807 and"},
+		{INT64_MIN, 0, 0, "seconds -9223372036854775808 and"},
+		/* As nanoseconds these would wrap round to 4 s and 1 s. */
+		{18446744077, 0, 0, "seconds 18446744077 and"},
+		{-18446744072, 0, 0, "seconds -18446744072 and"},
+		{9223372035, 999999999, 0, "seconds 9223372035 and"},
+		{-9223372035, -999999999, 0, "seconds -9223372035 and"},
+		{5, 1000000000, 0, "nanos 1000000000: not in -999999999..999999999"},
+		{5, INT32_MAX, 0, "nanos 2147483647: not in"},
+		{-5, INT32_MIN, 0, "nanos -2147483648: not in"},
+		{5, -1, 0, "seconds 5 and nanos -1: not of one sign"},
+		{-5, 1, 0, "seconds -5 and nanos 1: not of one sign"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mark mark = {.revision = 77};
+		struct request request;
+		struct fault fault = {.code = FAULT_NONE};
+
+		init_request(&request);
+		use_flow_label(&request, 5);
+		use_ttl(&request, rows[i].seconds, rows[i].nanos);
+		assert_int_equal(wire_read_mark(&request.mark, registry, &mark, &fault),
+				 rows[i].ttl ? 0 : -EINVAL);
+		if (rows[i].ttl) {
+			assert_int_equal(mark.lifetime, MARK_TTL);
+			assert_int_equal(mark.ttl, rows[i].ttl);
+			continue;
+		}
+		assert_int_equal(fault.code, FAULT_INVALID_ARGUMENT);
+		assert_string_equal(fault.reason, FAULT_REASON_OUT_OF_RANGE);
+		assert_string_equal(fault.field, "ttl");
+		if (!strstr(fault.message, rows[i].message))
+			fail_msg("%s", fault.message);
+		assert_int_equal(mark.revision, 77);
+	}
+}
+
+static void test_lifetime_is_answered(void **state)
+{
+	struct mark mark = {.lifetime = MARK_TTL,
+			    .ttl = 90500000000,
+			    .match = {.kind = MARK_HOST, .prefix_length = 128}};
+	struct wire_mark wire;
+
+	(void)state;
+	wire_write_mark(&wire, &mark, registry);
+	assert_null(wire.message.expire_time);
+	wire_write_state(&wire, NULL, 1500000090750000000);
+	assert_int_equal(wire.message.lifetime_case, WAYMARK__V1__MARK__LIFETIME_TTL);
+	assert_int_equal(wire.message.ttl->seconds, 90);
+	assert_int_equal(wire.message.ttl->nanos, 500000000);
+	assert_int_equal(wire.message.expire_time->seconds, 1500000090);
+	assert_int_equal(wire.message.expire_time->nanos, 750000000);
 }
 
 /* Each refusal: how to spoil a good request, and what it must say. */
@@ -226,6 +320,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_set_is_what_is_read),
 		cmocka_unit_test(test_unknown_ids_have_no_names),
+		cmocka_unit_test(test_ttl),
+		cmocka_unit_test(test_lifetime_is_answered),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_edges_are_allowed),
 		cmocka_unit_test(test_status),
