@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -42,15 +43,18 @@ class Agent(contextlib.AbstractContextManager):
     ):
         """options: of waymarkd. echo: gets every line of its log.
 
-        Nothing is pinned unless an option says where: nothing outlives the agent.
+        Nothing outlives the agent unless options say where: nothing is pinned, and its state
+        is in a folder of its own.
         """
         pins = () if "--pin-dir" in options else ("--pin-dir=",)
+        self._state = tempfile.TemporaryDirectory(prefix="waymark-state-")
+        state = () if "--state-dir" in options else ("--state-dir", self._state.name)
         self._echo = echo
         self._changed = threading.Condition()
         self._lines: list[str] = []
         self._ended = False
         self._settled = False  # somebody has seen its end already
-        self.command = [str(binaries / "waymarkd"), *pins, *options]
+        self.command = [str(binaries / "waymarkd"), *pins, *state, *options]
         with space:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *self.command],
@@ -68,6 +72,7 @@ class Agent(contextlib.AbstractContextManager):
             self.kill()
         elif not self._settled:
             self.stop()
+        self._state.cleanup()
 
     @property
     def log(self) -> str:
