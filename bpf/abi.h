@@ -13,7 +13,7 @@
 
 /* Raised with every change of a map's layout; kept with the maps in control[CONTROL_VERSION],
  * so that whoever finds them pinned knows what they are. */
-#define ABI_VERSION 2
+#define ABI_VERSION 3
 
 /* ---- matches: hash, exact_key -> entry; networks: LPM trie, prefix_key -> entry ----
  *
@@ -109,6 +109,7 @@ enum control_word {
 	CONTROL_KINDS, /* FILTER_* of the kinds that have any mark at all */
 	CONTROL_SHORTEST_PREFIX, /* 0..128, of the networks in use; meaningless without any */
 	CONTROL_OBSERVE, /* 1: the ingress observer counts */
+	CONTROL_SINCE, /* when the counters began, ns since 1970; the program does not ask */
 	CONTROL_VERSION, /* ABI_VERSION of whoever made the maps */
 	CONTROL_WORDS
 };

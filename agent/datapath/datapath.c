@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <marker.skel.h>
 
@@ -51,6 +52,14 @@ int writer_plug(const struct marker *programs)
 				   BPF_ANY);
 }
 
+static uint64_t wall_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 /* Pins only what is complete: packets may go by it at once. */
 static int maps_share(struct datapath *datapath, const char *pin_dir, bool adopted)
 {
@@ -58,6 +67,7 @@ static int maps_share(struct datapath *datapath, const char *pin_dir, bool adopt
 
 	if (error || adopted)
 		return error;
+	shared_store(&datapath->maps.control[CONTROL_SINCE], wall_clock());
 	shared_store(&datapath->maps.control[CONTROL_VERSION], ABI_VERSION);
 	return pin_dir ? pins_make(datapath->programs, pin_dir) : 0;
 }
@@ -167,6 +177,11 @@ struct datapath_fill datapath_fill(const struct datapath *datapath)
 		.networks = table_used(&datapath->networks),
 		.networks_capacity = datapath->networks.capacity,
 	};
+}
+
+int64_t datapath_since(const struct datapath *datapath)
+{
+	return (int64_t)shared_load(&datapath->maps.control[CONTROL_SINCE]);
 }
 
 int datapath_program(const struct datapath *datapath, int has_ethernet_header)

@@ -87,6 +87,9 @@ struct interface_count datapath_interface(const struct datapath *datapath, uint3
 /* What all interfaces together have marked. */
 struct traffic_count datapath_marked(const struct datapath *datapath);
 
+/* When all these counters began: at the first start since the maps were made; ns since 1970. */
+int64_t datapath_since(const struct datapath *datapath);
+
 /* File descriptor of the program that an interface of this kind needs; borrowed. */
 int datapath_program(const struct datapath *datapath, int has_ethernet_header);
 

@@ -95,7 +95,7 @@ static void write_node(struct wire_stats *wire, const struct service *service)
 	waymark__v1__node_info__init(&wire->node);
 	uname(&wire->host);
 	wire_write_time(&wire->start_time, service->start_time);
-	wire_write_time(&wire->counters_since, service->start_time);
+	wire_write_time(&wire->counters_since, datapath_since(service->datapath));
 	wire->node.name = wire->host.nodename;
 	wire->node.kernel = wire->host.release;
 	wire->node.version = (char *)WAYMARK_VERSION;
