@@ -186,12 +186,26 @@ static void test_path_without_directory(void **state)
 /* The example has every key, commented out or not, and loads. */
 static void test_example(void **state)
 {
-	static const char *const keys[] = {
-		"interfaces:",	"attach:", "observe_ingress:",	 "pin_dir:",
-		"detach:",	"state_dir:", "audit_interval:", "listen:", "insecure_loopback:", "tls:",
-		"certificate:", "key:",	   "client_ca:",	 "registry:",
-		"capacity:",	"marks:",  "networks:",		 "log:",
-		"level:",	"format:"};
+	static const char *const keys[] = {"interfaces:",
+					   "attach:",
+					   "observe_ingress:",
+					   "pin_dir:",
+					   "detach:",
+					   "state_dir:",
+					   "audit_interval:",
+					   "listen:",
+					   "insecure_loopback:",
+					   "tls:",
+					   "certificate:",
+					   "key:",
+					   "client_ca:",
+					   "registry:",
+					   "capacity:",
+					   "marks:",
+					   "networks:",
+					   "log:",
+					   "level:",
+					   "format:"};
 	cleanup(close_file) FILE *file = fopen(EXAMPLE_FILE, "re");
 	char error[CONFIG_ERROR_MAX], text[8192];
 	struct config config;
