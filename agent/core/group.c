@@ -155,11 +155,10 @@ static void decide(struct group *group, struct step *step)
 		return;
 	if (op->verb == ENGINE_EXPIRE && !lifetime_over(step->entry, group->now))
 		op->outcome = OUTCOME_ABSENT;
-	else if (op->verb == ENGINE_EXPIRE)
-		decide_remove(group, step);
-	else if (step->entry && strcmp(step->old.owner, op->mark.owner) != 0)
+	else if (op->verb != ENGINE_EXPIRE && step->entry &&
+		 strcmp(step->old.owner, op->mark.owner) != 0)
 		refuse_foreign(step);
-	else if (op->verb == ENGINE_CLEAR)
+	else if (op->verb != ENGINE_SET)
 		decide_remove(group, step);
 	else if (step->entry)
 		decide_update(group, step);
