@@ -129,6 +129,8 @@ static int open_pins(struct agent *agent)
 
 static int load_datapath(struct agent *agent)
 {
+	_Static_assert(CONFIG_MARKS_MAX + CONFIG_NETWORKS_MAX <= DATAPATH_MARKS_MAX,
+		       "whatever may be configured can be loaded");
 	const struct datapath_options options = {.marks = agent->config.capacity.marks,
 						 .networks = agent->config.capacity.networks,
 						 .pin_dir = agent->pins ? agent->config.pin_dir

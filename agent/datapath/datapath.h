@@ -17,9 +17,12 @@
 
 struct datapath;
 
+/* Marks and networks that fit into one datapath. */
+#define DATAPATH_MARKS_MAX 16757215
+
 struct datapath_options {
 	uint32_t marks; /* FLOW, ENDPOINT and HOST together; > 0 */
-	uint32_t networks; /* prefixes; > 0 */
+	uint32_t networks; /* prefixes; > 0; with marks at most DATAPATH_MARKS_MAX */
 	/* Folder on a bpffs where the maps and the program array are pinned, so that marking
 	 * goes on while no agent runs; made if missing, mode 0700. NULL: nothing is pinned. */
 	const char *pin_dir;
