@@ -23,8 +23,11 @@ static const char *check_interface(const char *name)
 
 	if (strlen(name) >= room && room == PATTERN_MAX)
 		return "must be a pattern of at most 63 characters";
-	if (!name[0] || strlen(name) >= room || strpbrk(name, "/ \t\n\v\f\r") ||
-	    (room == IF_NAMESIZE && strchr(name, ':')) || strcmp(name, ".") == 0 ||
+	if (name[0] && strpbrk(name, "/ \t\n\v\f\r"))
+		return "must be an interface's name or a pattern, which have no '/' or blank";
+	if (room == IF_NAMESIZE && strchr(name, ':'))
+		return "must be an interface's name or a pattern: names have no ':'";
+	if (!name[0] || strlen(name) >= room || strcmp(name, ".") == 0 ||
 	    strcmp(name, "..") == 0)
 		return "must be an interface's name of 1 to 15 characters, or a pattern";
 	return NULL;
