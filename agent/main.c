@@ -139,7 +139,12 @@ static int load_datapath(struct agent *agent)
 
 	if (r < 0 && datapath_last_message()[0])
 		log_error("%s", datapath_last_message());
-	return r < 0 ? fail(r, "load the BPF programs") : 0;
+	if (r == -EPERM)
+		log_error("cannot load the BPF programs: needs root, or CAP_BPF, CAP_NET_ADMIN "
+			  "and CAP_PERFMON");
+	else if (r < 0)
+		fail(r, "load the BPF programs");
+	return r;
 }
 
 static enum attach_mode attach_mode(enum config_attach wanted)

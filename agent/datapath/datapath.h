@@ -37,7 +37,7 @@ struct datapath_options {
 int datapath_open(const struct datapath_options *options, struct datapath **ret);
 
 /* What the BPF library and the verifier said of the last datapath_open() or attach_add() of
- * this thread: the last lines, or "". Valid until the next one. */
+ * this thread: the last words of it, in one line, or "". Valid until the next one. */
 const char *datapath_last_message(void);
 
 /* Closes maps and programs; what is attached stays attached. NULL is fine. */

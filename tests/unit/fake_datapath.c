@@ -137,6 +137,12 @@ unsigned int fake_leases_used(const struct datapath *datapath)
 	return n;
 }
 
+struct datapath_fill datapath_fill(const struct datapath *datapath)
+{
+	return (struct datapath_fill){.marks = fake_slots_used(datapath),
+				      .marks_capacity = datapath->capacity};
+}
+
 int datapath_clock_sync(struct datapath *datapath)
 {
 	(void)datapath;
