@@ -18,8 +18,9 @@ struct registry;
 /* Marks in a page of ListMarks at most: a page is built in memory at about 1 KiB a mark. */
 #define SERVICE_PAGE_MAX 1000
 
-/* A mark's ttl, ns. Shorter ones would be over before their removal, which takes up to a second,
- * could follow. What is to outlive a month had better have none, until policies say otherwise. */
+/* A mark's ttl, ns. Shorter ones would be over before their removal, which takes up to a
+ * second, could follow. What is to outlive a month had better have none, until policies say
+ * otherwise. */
 #define SERVICE_TTL_MIN INT64_C(1000000000)
 #define SERVICE_TTL_MAX (INT64_C(30) * 24 * 3600 * SERVICE_TTL_MIN)
 
