@@ -261,7 +261,7 @@ static int start_engine(struct agent *agent)
 					 .audit_interval = agent->config.audit_interval *
 							   INT64_C(1000000000),
 					 .repaired = log_repairs};
-	struct engine_restored restored;
+	struct engine_restored restored = {.marks = 0};
 	int r = boot_id_read(options.boot_id);
 
 	if (r == 0)
