@@ -17,6 +17,7 @@
 #include "datapath/clean.h"
 #include "datapath/datapath.h"
 #include "datapath/links.h"
+#include "datapath/namespace.h"
 #include "datapath/pin_folder.h"
 #include "descriptor_set.h"
 #include "ops/boot_id.h"
@@ -37,8 +38,9 @@ struct agent {
 	struct event_base *base; /* the main loop */
 	struct event *terminate, *interrupt, *news;
 	struct registry *registry;
-	struct store *store;
+	int namespace; /* held, or -1 */
 	struct pin_folder *pins; /* NULL: nothing is pinned */
+	struct store *store;
 	struct datapath *datapath;
 	struct attach *attach;
 	struct links *links;
@@ -87,6 +89,27 @@ static int load_registry(struct agent *agent)
 	return r;
 }
 
+/* From here on we are the only agent in this network namespace. */
+static int hold_namespace(struct agent *agent)
+{
+	pid_t holder = 0;
+	int r = namespace_hold(&agent->namespace, &holder);
+
+	if (r == -EPERM) {
+		log_warning("process %d, which is no agent, has locked this network namespace: "
+			    "nothing keeps a second agent from starting",
+			    holder);
+		return 0;
+	}
+	if (r == -EBUSY) {
+		log_error("another agent, process %d, runs in this network namespace: one at a "
+			  "time",
+			  holder);
+		return r;
+	}
+	return r < 0 ? fail(r, "hold the network namespace") : 0;
+}
+
 /* From here on no other agent uses the folder. */
 static int open_pins(struct agent *agent)
 {
@@ -106,6 +129,8 @@ static int open_pins(struct agent *agent)
 
 static int load_datapath(struct agent *agent)
 {
+	_Static_assert(CONFIG_MARKS_MAX + CONFIG_NETWORKS_MAX <= DATAPATH_MARKS_MAX,
+		       "whatever may be configured can be loaded");
 	const struct datapath_options options = {.marks = agent->config.capacity.marks,
 						 .networks = agent->config.capacity.networks,
 						 .pin_dir = agent->pins ? agent->config.pin_dir
@@ -114,7 +139,12 @@ static int load_datapath(struct agent *agent)
 
 	if (r < 0 && datapath_last_message()[0])
 		log_error("%s", datapath_last_message());
-	return r < 0 ? fail(r, "load the BPF programs") : 0;
+	if (r == -EPERM)
+		log_error("cannot load the BPF programs: needs root, or CAP_BPF, CAP_NET_ADMIN "
+			  "and CAP_PERFMON");
+	else if (r < 0)
+		fail(r, "load the BPF programs");
+	return r;
 }
 
 static enum attach_mode attach_mode(enum config_attach wanted)
@@ -278,7 +308,8 @@ static void log_rpc(int severity, const char *text)
 		  "grpc: %s", text);
 }
 
-static int start_server(struct agent *agent)
+/* Whoever connects waits until the server starts. */
+static int make_server(struct agent *agent)
 {
 	const struct rpc_options options = {.error_domain = SERVICE_ERROR_DOMAIN,
 					    .admit = service_admit,
@@ -292,10 +323,13 @@ static int start_server(struct agent *agent)
 		r = rpc_server_add_service(agent->server, &agent->methods);
 	if (r < 0)
 		return fail(r, "make the server");
-	r = listen_everywhere(agent);
-	if (r < 0)
-		return r;
-	r = rpc_server_start(agent->server);
+	return listen_everywhere(agent);
+}
+
+static int start_server(struct agent *agent)
+{
+	int r = rpc_server_start(agent->server);
+
 	if (r < 0)
 		return fail(r, "start the server");
 	agent->serving = true;
@@ -311,6 +345,8 @@ static int run(struct agent *agent)
 	if (r == 0)
 		r = load_registry(agent);
 	if (r == 0)
+		r = hold_namespace(agent);
+	if (r == 0)
 		r = open_pins(agent);
 	if (r == 0)
 		r = load_datapath(agent);
@@ -320,7 +356,10 @@ static int run(struct agent *agent)
 		r = open_store(agent);
 	if (r == 0)
 		r = start_engine(agent);
-	/* Not before: what an earlier agent left marks until ours knows the marks. */
+	if (r == 0)
+		r = make_server(agent);
+	/* Not before: what an earlier agent left marks until ours knows the marks, and an agent
+	 * that nobody can reach attaches nothing. */
 	if (r == 0)
 		r = attach_interfaces(agent);
 	if (r == 0)
@@ -342,9 +381,9 @@ static void clean_up(const struct agent *agent)
 static int clean_only(struct agent *agent)
 {
 	const char *path = agent->config.pin_dir;
-	int r = 0;
+	int r = hold_namespace(agent);
 
-	if (path[0] && access(path, F_OK) == 0)
+	if (r == 0 && path[0] && access(path, F_OK) == 0)
 		r = open_pins(agent);
 	if (r == 0)
 		clean_up(agent);
@@ -354,6 +393,9 @@ static int clean_only(struct agent *agent)
 /* In reverse: nobody calls the engine any more once the server has drained. */
 static void done(struct agent *agent)
 {
+	/* An agent that gave way to another one must not take that one's filters off. */
+	const bool clean_after = agent->config.detach && agent->pins && agent->attach;
+
 	if (agent->serving)
 		rpc_server_drain(agent->server, DRAIN_MS);
 	engine_free(agent->engine);
@@ -363,9 +405,11 @@ static void done(struct agent *agent)
 	links_close(agent->links);
 	attach_free(agent->attach, agent->config.detach);
 	datapath_close(agent->datapath);
-	if (agent->config.detach && agent->pins)
+	if (clean_after)
 		clean_up(agent);
 	pin_folder_close(agent->pins);
+	if (agent->namespace >= 0)
+		close(agent->namespace);
 	store_close(agent->store);
 	registry_free(agent->registry);
 	if (agent->terminate)
@@ -379,7 +423,7 @@ static void done(struct agent *agent)
 
 int main(int argc, char *argv[])
 {
-	struct agent agent = {.server = NULL};
+	struct agent agent = {.namespace = -1};
 	enum options_action action;
 	char error[CONFIG_ERROR_MAX];
 	int r = options_read(argc, argv, &agent.config, &action, error);

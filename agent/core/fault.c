@@ -32,6 +32,7 @@ int fault_set(struct fault *fault, enum fault_code code, const char *reason, con
 		return -EINVAL;
 	fault->code = code;
 	fault->reason = reason;
+	fault->subject = NULL;
 	snprintf(fault->field, sizeof(fault->field), "%s", field ? field : "");
 	va_start(arguments, format);
 	length = vsnprintf(fault->message, sizeof(fault->message), format, arguments);

@@ -71,12 +71,14 @@ enum fault_code {
 struct fault {
 	enum fault_code code;
 	const char *reason; /* FAULT_REASON_... */
+	const char *subject; /* RESOURCE_EXHAUSTED: of what there is no more; NULL: none */
 	char field[64]; /* path in the request; empty if no field is to blame */
 	char message[256]; /* one sentence that names the field's value; UTF-8 if that is */
 };
 
-/* Fills *fault (NULL is fine) and returns -EINVAL, so that `return fault_set(...)` reads
- * well. field may be NULL. What does not fit ends in "...". */
+/* Fills *fault but for its subject, which becomes NULL (a NULL fault is fine), and returns
+ * -EINVAL, so that `return fault_set(...)` reads well. field may be NULL. What does not fit
+ * ends in "...". */
 __attribute__((format(printf, 5, 6))) int fault_set(struct fault *fault, enum fault_code code,
 						    const char *reason, const char *field,
 						    const char *format, ...);

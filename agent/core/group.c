@@ -166,11 +166,24 @@ static void decide(struct group *group, struct step *step)
 		decide_create(group, step);
 }
 
-static void refuse_kernel(struct step *step, int error)
+/* Tables have the names of their capacities in the configuration. */
+static void refuse_full(const struct group *group, struct step *step)
+{
+	const struct datapath_fill fill = datapath_fill(group->datapath);
+	const bool is_network = step->op->mark.match.kind == MARK_NETWORK;
+	const char *table = is_network ? "networks" : "marks";
+
+	fault_set(step_refuse(step), FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL, NULL,
+		  "no room in the table of %s: %u of %u are taken", table,
+		  is_network ? fill.networks : fill.marks,
+		  is_network ? fill.networks_capacity : fill.marks_capacity);
+	step->op->fault.subject = table;
+}
+
+static void refuse_kernel(const struct group *group, struct step *step, int error)
 {
 	if (error == -ENOSPC)
-		fault_set(step_refuse(step), FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL,
-			  NULL, "no room for another mark of this kind");
+		refuse_full(group, step);
 	else
 		fault_set(step_refuse(step), FAULT_INTERNAL, FAULT_REASON_DATAPATH, NULL,
 			  "the kernel refused the mark: %s", strerror(-error));
@@ -185,7 +198,7 @@ static void program(struct group *group)
 
 		if (!step->change || step->change->error == 0)
 			continue;
-		refuse_kernel(step, step->change->error);
+		refuse_kernel(group, step, step->change->error);
 		lifetime_undo(group, step);
 	}
 }

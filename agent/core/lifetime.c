@@ -46,10 +46,13 @@ bool lifetime_differs(const struct step *step)
 static int refuse(struct step *step, int error)
 {
 	if (error == -ENOSPC)
-		return fault_set(step_refuse(step), FAULT_RESOURCE_EXHAUSTED,
-				 FAULT_REASON_TABLE_FULL, NULL, "no room for another lifetime");
-	return fault_set(step_refuse(step), FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
-			 "the agent is out of memory");
+		fault_set(step_refuse(step), FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL,
+			  NULL, "no room for another lifetime");
+	else
+		fault_set(step_refuse(step), FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY,
+			  NULL, "the agent is out of memory");
+	step->op->fault.subject = error == -ENOSPC ? "lifetimes" : "memory";
+	return -EINVAL;
 }
 
 static int make_lease(struct group *group, struct step *step)

@@ -17,15 +17,17 @@
  * slot before the writer has to wait for one. Twice the updates of one call. */
 #define SLOTS_SPARE 20000
 
-#define SLOTS_MAX (ENTRY_SLOT_MASK + 1)
+/* Slot 0 is nobody's. */
+_Static_assert(1 + DATAPATH_MARKS_MAX + SLOTS_SPARE == ENTRY_SLOT_MASK + 1,
+	       "slots are numbered in 24 bits");
 
 static int slot_count(const struct datapath_options *options, uint32_t *ret)
 {
-	uint64_t count = 1 + (uint64_t)options->marks + options->networks + SLOTS_SPARE;
+	uint64_t marks = (uint64_t)options->marks + options->networks;
 
-	if (!options->marks || !options->networks || count > SLOTS_MAX)
+	if (!options->marks || !options->networks || marks > DATAPATH_MARKS_MAX)
 		return -EINVAL;
-	*ret = (uint32_t)count;
+	*ret = 1 + (uint32_t)marks + SLOTS_SPARE;
 	return 0;
 }
 

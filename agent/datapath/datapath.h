@@ -17,9 +17,12 @@
 
 struct datapath;
 
+/* Marks and networks that fit into one datapath. */
+#define DATAPATH_MARKS_MAX 16757215
+
 struct datapath_options {
 	uint32_t marks; /* FLOW, ENDPOINT and HOST together; > 0 */
-	uint32_t networks; /* prefixes; > 0 */
+	uint32_t networks; /* prefixes; > 0; with marks at most DATAPATH_MARKS_MAX */
 	/* Folder on a bpffs where the maps and the program array are pinned, so that marking
 	 * goes on while no agent runs; made if missing, mode 0700. NULL: nothing is pinned. */
 	const char *pin_dir;
@@ -34,7 +37,7 @@ struct datapath_options {
 int datapath_open(const struct datapath_options *options, struct datapath **ret);
 
 /* What the BPF library and the verifier said of the last datapath_open() or attach_add() of
- * this thread: the last lines, or "". Valid until the next one. */
+ * this thread: the last words of it, in one line, or "". Valid until the next one. */
 const char *datapath_last_message(void);
 
 /* Closes maps and programs; what is attached stays attached. NULL is fine. */

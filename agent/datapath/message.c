@@ -28,6 +28,19 @@ static void keep(const char *text, size_t length)
 	kept[had + length] = '\0';
 }
 
+/* One line of them all: libbpf breaks lines within its sentences, too. */
+static void keep_line(char *text, size_t length)
+{
+	while (length > 0 && text[length - 1] == '\n')
+		length--;
+	for (size_t i = 0; i < length; i++)
+		if (text[i] == '\n')
+			text[i] = ' ';
+	if (length > 0 && kept[0])
+		keep("; ", 2);
+	keep(text, length);
+}
+
 __attribute__((format(printf, 1, 0))) static int keep_printf(const char *format,
 							     va_list arguments)
 {
@@ -38,7 +51,7 @@ __attribute__((format(printf, 1, 0))) static int keep_printf(const char *format,
 		text = NULL;
 		return 0;
 	}
-	keep(text, (size_t)length);
+	keep_line(text, (size_t)length);
 	return length;
 }
 

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "datapath/holder.h"
 
 #define LINKS "links"
 #define MAPS "maps"
@@ -30,27 +30,6 @@ DEFINE_CLEANUP(close_pin_folder, struct pin_folder *, pin_folder_close)
 DEFINE_CLEANUP(close_folder, DIR *, closedir)
 
 /* ---- holding the folder ---- */
-
-/* Process that holds this folder, 0 if the kernel does not tell us. */
-static int holder_of(int folder)
-{
-	cleanup(close_file) FILE *locks = fopen("/proc/locks", "re");
-	unsigned device_major, device_minor;
-	unsigned long inode;
-	char line[256];
-	struct stat status;
-	int pid;
-
-	if (!locks || fstat(folder, &status))
-		return 0;
-	while (fgets(line, sizeof(line), locks))
-		if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &device_major,
-			   &device_minor, &inode) == 4 &&
-		    inode == status.st_ino && device_major == major(status.st_dev) &&
-		    device_minor == minor(status.st_dev))
-			return pid;
-	return 0;
-}
 
 static int hold(int folder, char error[static PIN_FOLDER_ERROR_MAX])
 {

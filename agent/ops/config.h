@@ -18,6 +18,10 @@
 #define CONFIG_AUDIT_INTERVAL_DEFAULT 60
 #define CONFIG_MARKS_DEFAULT 262144
 #define CONFIG_NETWORKS_DEFAULT 16384
+/* Both together load: slots of the kernel's tables are numbered in 24 bits. */
+#define CONFIG_MARKS_MAX 16000000
+/* A trie of more prefixes costs every packet too much. */
+#define CONFIG_NETWORKS_MAX 16384
 
 enum config_attach { CONFIG_ATTACH_AUTO, CONFIG_ATTACH_TCX, CONFIG_ATTACH_CLSACT };
 

@@ -10,11 +10,6 @@
 
 #include "cleanup.h"
 
-/* Slots of the kernel's tables are numbered in 24 bits, and the first is never used. */
-#define MARKS_MAX ((1U << 24) - 1)
-/* A trie of more prefixes costs every packet too much. */
-#define NETWORKS_MAX 16384
-
 #define DAY 86400
 
 /* ---- what an item of a list may look like ---- */
@@ -28,8 +23,11 @@ static const char *check_interface(const char *name)
 
 	if (strlen(name) >= room && room == PATTERN_MAX)
 		return "must be a pattern of at most 63 characters";
-	if (!name[0] || strlen(name) >= room || strpbrk(name, "/ \t\n\v\f\r") ||
-	    (room == IF_NAMESIZE && strchr(name, ':')) || strcmp(name, ".") == 0 ||
+	if (name[0] && strpbrk(name, "/ \t\n\v\f\r"))
+		return "must be an interface's name or a pattern, which have no '/' or blank";
+	if (room == IF_NAMESIZE && strchr(name, ':'))
+		return "must be an interface's name or a pattern: names have no ':'";
+	if (!name[0] || strlen(name) >= room || strcmp(name, ".") == 0 ||
 	    strcmp(name, "..") == 0)
 		return "must be an interface's name of 1 to 15 characters, or a pattern";
 	return NULL;
@@ -109,8 +107,8 @@ static const struct config_key keys[] = {
 	{"tls.key", CONFIG_PATH, AT(tls.key)},
 	{"tls.client_ca", CONFIG_PATH, AT(tls.client_ca)},
 	{"registry", CONFIG_PATH, AT(registry)},
-	{"capacity.marks", CONFIG_COUNT, AT(capacity.marks), .max = MARKS_MAX},
-	{"capacity.networks", CONFIG_COUNT, AT(capacity.networks), .max = NETWORKS_MAX},
+	{"capacity.marks", CONFIG_COUNT, AT(capacity.marks), .max = CONFIG_MARKS_MAX},
+	{"capacity.networks", CONFIG_COUNT, AT(capacity.networks), .max = CONFIG_NETWORKS_MAX},
 	{"log.level", CONFIG_CHOICE, AT(log.level), .choices = level_choices},
 	{"log.format", CONFIG_CHOICE, AT(log.format), .choices = format_choices},
 };

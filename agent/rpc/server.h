@@ -72,7 +72,10 @@ int rpc_server_start(struct rpc_server *server);
 void rpc_server_set_serving(struct rpc_server *server, bool serving);
 
 /* Stops: health NOT_SERVING, no new connections, GOAWAY, streams end with UNAVAILABLE, calls in
- * flight get grace_ms to finish and are cancelled then. Returns when all of them are over. */
+ * flight get grace_ms to finish and are cancelled then. Returns when all of them are over.
+ * Calls that the C core has read but not handed to us yet it cancels at once, and nobody can
+ * keep it from that: clients under load see CANCELLED there, and no handler has seen those
+ * calls. */
 void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms);
 
 /* After drain (or before start). NULL is fine. */

@@ -26,7 +26,7 @@ static grpc_call_error slot_arm(struct rpc_slot *slot)
 	return grpc_server_request_registered_call(
 		server->core, entry->registered, &slot->call, &slot->deadline, &slot->metadata,
 		reads_first ? &slot->payload : NULL, server->queue, server->queue,
-		&slot->arrived);
+		tag_send(&slot->arrived));
 }
 
 static void slot_describe_unknown(struct rpc_slot *slot, struct rpc_status *status)

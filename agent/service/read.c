@@ -11,14 +11,18 @@
 
 static void refuse_absent(struct rpc_call *call, const struct match *match, bool effective)
 {
+	const bool is_more = match->kind == MARK_FLOW || match->kind == MARK_ENDPOINT;
 	char destination[MATCH_ADDRESS_TEXT_MAX];
 	struct fault fault;
 
 	match_destination_text(match, destination);
-	fault_set(&fault, FAULT_NOT_FOUND, FAULT_REASON_MARK, "match",
-		  effective ? "no mark takes hold of packets to %s"
-			    : "no mark with destination %s and these other fields",
-		  destination);
+	if (effective)
+		fault_set(&fault, FAULT_NOT_FOUND, FAULT_REASON_MARK, "match",
+			  "no mark takes hold of packets to %s", destination);
+	else
+		fault_set(&fault, FAULT_NOT_FOUND, FAULT_REASON_MARK, "match",
+			  "no mark with destination %s%s", destination,
+			  is_more ? " and these other fields" : "");
 	reply_fault(call, &fault);
 }
 

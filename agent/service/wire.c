@@ -301,8 +301,8 @@ void wire_status(struct rpc_status *status, const struct fault *fault)
 {
 	rpc_status_set(status, (int)fault->code, fault->reason, "%s", fault->message);
 	strncpy(status->field, fault->field, sizeof(status->field) - 1);
-	if (fault->code == FAULT_RESOURCE_EXHAUSTED)
-		strncpy(status->quota_subject, fault->reason,
+	if (fault->subject)
+		strncpy(status->quota_subject, fault->subject,
 			sizeof(status->quota_subject) - 1);
 	if (fault->code == FAULT_UNAVAILABLE)
 		status->retry_after_ms = WIRE_RETRY_AFTER_MS;

@@ -55,18 +55,27 @@ def directory():
         yield Path(name)
 
 
+@pytest.fixture
+def elsewhere():
+    """A namespace for one more agent: only one runs in each."""
+    with contextlib.closing(Namespace.new("elsewhere")) as space:
+        yield space
+
+
 @pytest.fixture(scope="module")
 def start_agent(network, directory):
-    """Starts agents on the node's interface and a unix socket; each must end in good health."""
+    """Starts agents, on the node's interface if nothing else is said, and a unix socket; each must end in good health."""
     count = 0
     with contextlib.ExitStack() as agents:
 
-        def start(*options: str, interface: str = NODE_INTERFACE) -> Agent:
+        def start(
+            *options: str, interface: str = NODE_INTERFACE, space: Namespace = network.node
+        ) -> Agent:
             nonlocal count
             count += 1
             target = f"unix:{directory}/agent-{count}.sock"
             agent = Agent(
-                network.node,
+                space,
                 "--interface",
                 interface,
                 "--listen",

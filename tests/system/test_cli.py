@@ -12,7 +12,6 @@ from google.protobuf import json_format
 
 from lib import REPOSITORY, pb
 from lib.agent import BINARIES
-from lib.net import Network
 from lib.packet import encode_label
 from lib.tls import Authority
 
@@ -207,12 +206,12 @@ def test_an_agent_that_is_not_there(directory):
 # ---- TLS ----
 
 
-def test_mutual_tls_by_options_and_by_environment(start_agent, directory):
+def test_mutual_tls_by_options_and_by_environment(start_agent, elsewhere, directory):
     authority = Authority(directory / "pki")
-    target = f"[{Network.agent_address}]:50555"
-    options = authority.agent(Network.agent_address)
+    target = "[::1]:50555"
+    options = authority.agent("::1")
     files = authority.client("controller", "dns:controller.example.org")
-    with start_agent("--listen", target, *options, interface="lo"):
+    with start_agent("--listen", target, *options, interface="lo", space=elsewhere), elsewhere:
         # fmt: off
         by_options = run("--target", target, "--tls-ca", files.ca,
                          "--tls-cert", files.certificate, "--tls-key", files.key,

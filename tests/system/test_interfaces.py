@@ -26,15 +26,15 @@ def pin_dir():
     assert not path.exists()
 
 
-def waymarkd(network, *options: str) -> subprocess.CompletedProcess:
-    with network.node:
+def waymarkd(space, *options: str) -> subprocess.CompletedProcess:
+    with space:
         return subprocess.run(
             [BINARIES / "waymarkd", *options], capture_output=True, text=True, timeout=20
         )
 
 
 def clean(network, pin_dir) -> None:
-    done = waymarkd(network, "--clean", "--pin-dir", str(pin_dir))
+    done = waymarkd(network.node, "--clean", "--pin-dir", str(pin_dir))
     assert done.returncode == 0, done.stderr
 
 
@@ -65,12 +65,44 @@ def test_an_interface_that_appears_is_marked(start_agent, network, destination):
         assert "late0" not in {row.name for row in client.stats().interfaces}
 
 
-def test_one_agent_for_a_pin_directory(start_pinned, network, pin_dir):
+def test_one_agent_for_a_pin_directory(start_pinned, elsewhere, pin_dir):
     with start_pinned() as agent:
         for options in (("--interface", "lo"), ("--clean",)):
-            done = waymarkd(network, "--pin-dir", str(pin_dir), *options)
+            done = waymarkd(elsewhere, "--pin-dir", str(pin_dir), *options)
             assert done.returncode == 1
             assert f"{pin_dir}: process {agent.pid} uses it" in done.stderr
+
+
+def test_one_agent_for_a_network_namespace(start_agent, network, pin_dir, directory):
+    before = qdiscs(network.node, NODE_INTERFACE)
+    other = ("--state-dir", f"{directory}/other", "--listen", f"unix:{directory}/other.sock")
+    with start_agent("--attach", "clsact") as agent:
+        marked = network.node.run("tc", "filter", "show", "dev", NODE_INTERFACE, "egress")
+        for options in (
+            ("--interface", NODE_INTERFACE, "--attach", "clsact", "--pin-dir=", *other),
+            ("--interface", "lo", "--pin-dir", str(pin_dir), "--detach", *other),
+            ("--clean", "--pin-dir=", *other),
+        ):
+            done = waymarkd(network.node, *options)
+            assert done.returncode == 1
+            assert f"another agent, process {agent.pid}, runs" in done.stderr
+            shown = network.node.run("tc", "filter", "show", "dev", NODE_INTERFACE, "egress")
+            assert "0x574d" in shown and shown == marked
+    assert qdiscs(network.node, NODE_INTERFACE) == before
+
+
+def test_a_lock_of_others_keeps_no_agent_from_starting(start_agent, elsewhere):
+    with elsewhere:
+        locker = subprocess.Popen(
+            ["flock", "-x", "/proc/self/ns/net", "-c", "echo; exec cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            user=65534,
+        )
+    assert locker.stdout.readline() == b"\n"
+    with locker, start_agent(interface="lo", space=elsewhere) as agent:
+        assert "which is no agent" in agent.log
+        locker.stdin.close()
 
 
 def test_stopping_leaves_the_filter_and_cleaning_takes_it(start_pinned, network, pin_dir):
@@ -118,7 +150,7 @@ def test_cleaning_leaves_what_is_not_ours(start_pinned, network, pin_dir):
 
 
 def test_a_pin_directory_elsewhere_stops_the_start(network, directory):
-    done = waymarkd(network, "--pin-dir", str(directory / "pins"))
+    done = waymarkd(network.node, "--pin-dir", str(directory / "pins"))
     assert done.returncode == 1
     assert "is no BPF file system: mount -t bpf" in done.stderr
     assert not (directory / "pins").exists()

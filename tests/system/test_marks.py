@@ -32,8 +32,8 @@ def test_set_answers_the_mark_as_it_stands(client, destination):
     assert list(answer.warnings) == []
 
 
-def test_first_revision_is_one(start_agent, destination):
-    with Client(start_agent(interface="lo").target) as client:
+def test_first_revision_is_one(start_agent, elsewhere, destination):
+    with Client(start_agent(interface="lo", space=elsewhere).target) as client:
         assert client.stats().header.revision == 0
         assert client.set(destination, flow_label=1).header.revision == 1
 
@@ -297,10 +297,10 @@ def test_stats(client, five):
     assert interface.attach_mode in (wm.ATTACH_MODE_TCX, wm.ATTACH_MODE_CLSACT)
 
 
-def test_ids_hold_for_one_process(client, start_agent):
+def test_ids_hold_for_one_process(client, start_agent, elsewhere):
     mine = client.stats().header
     assert client.stats().header == mine
-    with Client(start_agent(interface="lo").target) as other:
+    with Client(start_agent(interface="lo", space=elsewhere).target) as other:
         theirs = other.stats().header
     assert theirs.instance_id != mine.instance_id
     assert theirs.state_id != mine.state_id

@@ -90,6 +90,20 @@ def test_a_registry_that_cannot_be_read_stops_the_start(directory):
         assert done.returncode == 1 and path in done.stderr
 
 
+def test_missing_privileges_are_named(elsewhere, directory):
+    # fmt: off
+    command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", str(BINARIES / "waymarkd"),
+               "--pin-dir=", "--state-dir", f"{directory}/state",
+               "--listen", f"unix:{directory}/unused.sock"]
+    # fmt: on
+    with elsewhere:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON" in lines[-1]
+    assert all(" error: " in line for line in lines)
+
+
 def test_file_and_options_add_up(start_agent, directory, config):
     registry = directory / "registry.json"
     registry.write_text(
@@ -138,6 +152,7 @@ def test_a_full_table_is_refused_and_costs_no_other_mark(start_agent, network, c
         with pytest.raises(Refused) as refused:
             client.set(network.new_destination(), flow_label=1)
         assert (refused.value.code, refused.value.reason) == ("RESOURCE_EXHAUSTED", "TABLE_FULL")
+        assert f"{capacity} of {capacity}" in refused.value.message
         assert client.marks(with_counters=True) == marks
         updated = client.set(marks[0].match, flow_label=2)
         assert updated.outcome == pb.waymark.OUTCOME_UPDATED

@@ -3,6 +3,7 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -113,9 +114,9 @@ def test_plaintext_is_refused_on_the_tls_port(client):
 # ---- listeners that must not come to be ----
 
 
-def check_does_not_start(network, directory, *options: str) -> str:
+def check_does_not_start(space, directory, *options: str) -> str:
     always = ("--interface", "lo", "--listen", f"unix:{directory}/refused.sock")
-    with Agent(network.node, *always, *options) as agent:
+    with Agent(space, *always, *options) as agent:
         status = agent.wait_end()
     assert status != 0, agent.log
     assert "serving" not in agent.log
@@ -126,43 +127,46 @@ def check_does_not_start(network, directory, *options: str) -> str:
 @pytest.mark.parametrize(
     "address", [TLS_TARGET.replace("50551", "50552"), "[::]:50552", "0.0.0.0:50552"]
 )
-def test_plaintext_is_for_loopback_only(network, directory, address, extra):
-    assert address in check_does_not_start(network, directory, "--listen", address, *extra)
+def test_plaintext_is_for_loopback_only(elsewhere, directory, address, extra):
+    assert address in check_does_not_start(elsewhere, directory, "--listen", address, *extra)
 
 
 @pytest.mark.parametrize("address", ["[::1]:50552", "127.0.0.1:50552", "localhost:50552"])
-def test_plaintext_on_loopback_must_be_asked_for(network, directory, address):
-    assert address in check_does_not_start(network, directory, "--listen", address)
+def test_plaintext_on_loopback_must_be_asked_for(elsewhere, directory, address):
+    assert address in check_does_not_start(elsewhere, directory, "--listen", address)
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", "[::1]", "[::1]:65536", "[::1]:x", "unix:"])
-def test_an_address_must_make_sense(network, directory, address):
+def test_an_address_must_make_sense(elsewhere, directory, address):
     options = ("--insecure-loopback", "--listen", address)
-    log = check_does_not_start(network, directory, *options)
+    log = check_does_not_start(elsewhere, directory, *options)
     assert f'"{address}"' in log or (address and address in log)
 
 
-def test_a_socket_in_use_is_left_alone(agent, client, network, directory):
-    log = check_does_not_start(network, directory, "--listen", agent.target)
+def test_a_socket_in_use_is_left_alone(agent, client, elsewhere, directory):
+    log = check_does_not_start(elsewhere, directory, "--listen", agent.target)
     assert agent.target in log or agent.target.removeprefix("unix:") in log
     assert client.health() == SERVING
     with Client(agent.target) as another:
         assert another.health() == SERVING
 
 
-def test_a_port_in_use_is_refused(client, network, directory, authority):
+def test_a_port_in_use_is_refused(elsewhere, directory, authority):
     options = authority.agent("node.example.org", Network.agent_address)
-    log = check_does_not_start(network, directory, "--listen", TLS_TARGET, *options)
-    assert TLS_TARGET in log
+    with elsewhere.socket(socket.AF_INET6, socket.SOCK_STREAM) as user:
+        user.bind(("::1", 50552))
+        user.listen()
+        log = check_does_not_start(elsewhere, directory, "--listen", "[::1]:50552", *options)
+    assert "[::1]:50552" in log and "attached" not in log
 
 
 @pytest.mark.parametrize("option", ["--tls-certificate", "--tls-key", "--tls-client-ca"])
-def test_tls_files_must_be_there(network, directory, authority, option):
+def test_tls_files_must_be_there(elsewhere, directory, authority, option):
     options = list(authority.agent("node.example.org"))
     missing = f"{directory}/no-such-file"
     options[options.index(option) + 1] = missing
     address = TLS_TARGET.replace("50551", "50552")
-    assert missing in check_does_not_start(network, directory, "--listen", address, *options)
+    assert missing in check_does_not_start(elsewhere, directory, "--listen", address, *options)
 
 
 # ---- the unix socket ----
@@ -219,16 +223,17 @@ def test_socket_is_for_its_group_only(agent):
     assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o660
 
 
-def test_socket_goes_with_the_agent_and_a_stale_one_is_no_obstacle(start_agent):
-    with start_agent(interface="lo") as agent:
+def test_socket_goes_with_the_agent_and_a_stale_one_is_no_obstacle(start_agent, elsewhere):
+    alone = {"interface": "lo", "space": elsewhere}
+    with start_agent(**alone) as agent:
         path = Path(agent.target.removeprefix("unix:"))
         assert path.exists()
     assert not path.exists()
-    with start_agent(interface="lo") as agent:
+    with start_agent(**alone) as agent:
         agent.kill()
     stale = agent.target
     assert Path(stale.removeprefix("unix:")).exists()
-    with start_agent("--listen", stale, interface="lo"), Client(stale) as client:
+    with start_agent("--listen", stale, **alone), Client(stale) as client:
         assert client.wait_serving().health() == SERVING
 
 
@@ -236,9 +241,10 @@ def test_socket_goes_with_the_agent_and_a_stale_one_is_no_obstacle(start_agent):
 
 
 @pytest.mark.parametrize("address", ["[::1]:50553", "127.0.0.1:50553"])
-def test_plaintext_on_loopback(start_agent, network, address):
-    with start_agent("--listen", address, "--insecure-loopback", interface="lo"):
-        printed = network.node.run(
+def test_plaintext_on_loopback(start_agent, elsewhere, address):
+    options = ("--listen", address, "--insecure-loopback")
+    with start_agent(*options, interface="lo", space=elsewhere):
+        printed = elsewhere.run(
             str(BINARIES / "waymark"), "--insecure", "--target", address, "-o", "json", "stats"
         )
     assert json.loads(printed)["caller"]["identity"] == "insecure:loopback"
@@ -258,8 +264,8 @@ def test_health_of_an_unknown_service(client):
     assert refused.value.code == "NOT_FOUND"
 
 
-def test_watchers_of_health_hear_of_the_end(start_agent):
-    agent = start_agent(interface="lo")
+def test_watchers_of_health_hear_of_the_end(start_agent, elsewhere):
+    agent = start_agent(interface="lo", space=elsewhere)
     heard, first = [], threading.Event()
 
     def watch():

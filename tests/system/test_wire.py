@@ -140,7 +140,7 @@ def test_dscp_leaves_label_and_ecn_alone(client, network, capture, destination, 
     assert all(packet.ecn == number & 3 for number, packet in arrived.items())
     with UdpSender(network.node, destination, auto_label=False) as sender:
         sender.send(b"zero")
-        (packet,) = capture.wait(1, lambda packet: packet.source_port == sender.port)
+        (packet,) = capture.wait(1, lambda packet: packet.payload == b"zero")
     assert packet.flow_label == 0
     assert port != packet.source_port
 

@@ -270,6 +270,9 @@ static void test_full_table_costs_that_mark_only(void **state)
 	op = set(fixture, "2001:db8::2", 2);
 	assert_int_equal(op.fault.code, FAULT_RESOURCE_EXHAUSTED);
 	assert_string_equal(op.fault.reason, FAULT_REASON_TABLE_FULL);
+	assert_string_equal(op.fault.message,
+			    "no room in the table of marks: 1 of 1 are taken");
+	assert_string_equal(op.fault.subject, "marks");
 	assert_int_equal(engine_revision(fixture->engine), 1);
 	assert_int_equal(set(fixture, "2001:db8::1", 3).outcome, OUTCOME_UPDATED);
 	clear(fixture, "2001:db8::1");

@@ -160,6 +160,9 @@ static const struct {
 	{"--interface", "option --interface: a value is missing"},
 	{"--check --listen", "option --listen: a value is missing"},
 	{"--check=yes", "option --check=yes: unknown, ambiguous or with a value too much"},
+	{"--interface we.ird@#x:1",
+	 "option --interface \"we.ird@#x:1\": must be an interface's name or a pattern: names "
+	 "have no ':'"},
 	{"--interface eth/*", "option --interface \"eth/*\": must be an interface's name"},
 	{"--listen nonsense", "option --listen \"nonsense\": must be unix:/path"},
 	{"--log-level loud", "option --log-level \"loud\": must be one of error, warning"},

@@ -290,11 +290,12 @@ static void test_status(void **state)
 
 	(void)state;
 	fault_set(&fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL, "mark", "full");
+	fault.subject = "networks";
 	wire_status(&status, &fault);
 	assert_int_equal(status.code, 8);
 	assert_string_equal(status.field, "mark");
 	assert_string_equal(status.reason, "TABLE_FULL");
-	assert_string_equal(status.quota_subject, "TABLE_FULL");
+	assert_string_equal(status.quota_subject, "networks");
 	assert_int_equal(status.retry_after_ms, 0);
 	memset(&status, 0, sizeof(status));
 	fault_set(&fault, FAULT_UNAVAILABLE, FAULT_REASON_STORE, NULL, "disk");

@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs into a folder that nobody has named before, and uses what is there.
+set -eu
+build=$1 compiler=$2 flags=$3
+prefix=$(mktemp -d)
+trap 'rm -rf "$prefix"' EXIT
+
+cmake --install "$build" --prefix "$prefix" >"$prefix/install.log"
+"$prefix/sbin/waymarkd" --version
+"$prefix/bin/waymark" --version
+for file in share/man/man8/waymarkd.8 share/man/man1/waymark.1; do
+	[ -s "$prefix/$file" ]
+done
+"$prefix/sbin/waymarkd" --check --config "$prefix/share/doc/waymark/waymark.yaml.example"
+"$prefix/libexec/waymark/make-certificates" "$prefix/certs" agent agent ::1 >"$prefix/certs.log"
+[ -s "$prefix/certs/agent.pem" ]
+
+cat >"$prefix/program.c" <<'END'
+#include <waymark/client.h>
+#include <waymark/v1/marker.pb-c.h>
+
+int main(void)
+{
+	Waymark__V1__Mark mark = WAYMARK__V1__MARK__INIT;
+
+	return mark.base.descriptor != &waymark__v1__mark__descriptor;
+}
+END
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name waymark.pc)")
+export PKG_CONFIG_PATH
+libraries=$(pkg-config --variable=libdir waymark)
+# shellcheck disable=SC2046,SC2086 # words on purpose
+"$compiler" $flags $(pkg-config --cflags waymark) -o "$prefix/program" "$prefix/program.c" \
+	$(pkg-config --libs waymark) -Wl,-rpath,"$libraries"
+"$prefix/program"

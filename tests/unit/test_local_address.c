@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "ops/local_address.h"
+
+/* As <linux/ipv6.h> has it, which does not go with <netinet/in.h>. */
+struct address_request {
+	struct in6_addr address;
+	uint32_t prefix_length;
+	int ifindex;
+};
+
+static void add_address(int fd, const char *text)
+{
+	struct address_request request = {.prefix_length = 64, .ifindex = 1};
+
+	assert_int_equal(inet_pton(AF_INET6, text, &request.address), 1);
+	assert_int_equal(ioctl(fd, SIOCSIFADDR, &request), 0);
+}
+
+/* A network namespace with a loopback interface of two more addresses. */
+static int enter_namespace(void **state)
+{
+	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		return 0;
+	if (unshare(CLONE_NEWNET) < 0)
+		return -1;
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &up), 0);
+	add_address(fd, "2001:db8::1");
+	add_address(fd, "fe80::1");
+	return close(fd);
+}
+
+static bool is_local(const char *text)
+{
+	uint8_t address[16];
+
+	assert_int_equal(inet_pton(AF_INET6, text, address), 1);
+	return local_address(address);
+}
+
+static void need_root(void)
+{
+	if (geteuid() != 0)
+		skip();
+}
+
+static void test_own_addresses(void **state)
+{
+	(void)state;
+	need_root();
+	assert_true(is_local("::1"));
+	assert_true(is_local("2001:db8::1"));
+	assert_true(is_local("fe80::1"));
+}
+
+static void test_others(void **state)
+{
+	(void)state;
+	need_root();
+	assert_false(is_local("2001:db8::2"));
+	assert_false(is_local("2001:db8:1::1"));
+	assert_false(is_local("fe80::2"));
+	assert_false(is_local("ff02::1"));
+	assert_false(is_local("ff02::fb"));
+}
+
+static void test_where_everything_can_be_bound(void **state)
+{
+	int fd;
+
+	need_root();
+	fd = open("/proc/sys/net/ipv6/ip_nonlocal_bind", O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "1", 1), 1);
+	close(fd);
+	test_others(state);
+	test_own_addresses(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_own_addresses),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_where_everything_can_be_bound),
+	};
+
+	return cmocka_run_group_tests(tests, enter_namespace, NULL);
+}
