@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Steps of the start: registry, folders, kernel, store, engine.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "agent.h"
+#include "core/engine.h"
+#include "core/scitag.h"
+#include "datapath/datapath.h"
+#include "datapath/pin_folder.h"
+#include "ops/boot_id.h"
+#include "ops/log.h"
+#include "datapath/namespace.h"
+#include "ops/registry_file.h"
+#include "store/store.h"
+
+int agent_load_registry(struct agent *agent)
+{
+	struct fault fault = {.message = "no memory for the registry"};
+	int r = registry_load(agent->config.registry, &agent->registry, &fault);
+
+	if (r < 0)
+		log_error("%s", fault.message);
+	return r;
+}
+
+int agent_hold_namespace(struct agent *agent)
+{
+	pid_t holder = 0;
+	int r = namespace_hold(&agent->namespace, &holder);
+
+	if (r == -EPERM) {
+		log_warning("process %d, which is no agent, has locked this network namespace: "
+			    "nothing keeps a second agent from starting",
+			    holder);
+		return 0;
+	}
+	if (r == -EBUSY) {
+		log_error("another agent, process %d, runs in this network namespace: one at a "
+			  "time",
+			  holder);
+		return r;
+	}
+	return r < 0 ? agent_fail(r, "hold the network namespace") : 0;
+}
+
+int agent_open_pins(struct agent *agent)
+{
+	const char *path = agent->config.pin_dir;
+	char error[PIN_FOLDER_ERROR_MAX];
+	int r;
+
+	if (!path[0])
+		return 0;
+	r = pin_folder_open(path, &agent->pins, error);
+	if (r == -ENOMEM)
+		return agent_fail(r, "open the pin directory");
+	if (r < 0)
+		log_error("pin directory %s: %s", path, error);
+	return r;
+}
+
+int agent_load_datapath(struct agent *agent)
+{
+	_Static_assert(CONFIG_MARKS_MAX + CONFIG_NETWORKS_MAX <= DATAPATH_MARKS_MAX,
+		       "whatever may be configured can be loaded");
+	const struct datapath_options options = {.marks = agent->config.capacity.marks,
+						 .networks = agent->config.capacity.networks,
+						 .pin_dir = agent->pins ? agent->config.pin_dir
+									: NULL};
+	int r = datapath_open(&options, &agent->datapath);
+
+	if (r < 0 && datapath_last_message()[0])
+		log_error("%s", datapath_last_message());
+	if (r == -EPERM)
+		log_error("cannot load the BPF programs: needs root, or CAP_BPF, CAP_NET_ADMIN "
+			  "and CAP_PERFMON");
+	else if (r < 0)
+		agent_fail(r, "load the BPF programs");
+	return r;
+}
+
+int agent_open_store(struct agent *agent)
+{
+	const struct store_options options = {.directory = agent->config.state_dir};
+	char error[STORE_ERROR_MAX] = "";
+	int r = store_open(&options, &agent->store, error);
+
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
+static void log_repairs(uint64_t repairs, void *user)
+{
+	(void)user;
+	log_warning("audit: %lu entries of the kernel's maps were not as they should be, and "
+		    "were put right",
+		    (unsigned long)repairs);
+}
+
+int agent_start_engine(struct agent *agent)
+{
+	struct engine_options options = {.datapath = agent->datapath,
+					 .store = agent->store,
+					 .audit_interval = agent->config.audit_interval *
+							   INT64_C(1000000000),
+					 .repaired = log_repairs};
+	struct engine_restored restored = {.marks = 0};
+	int r = boot_id_read(options.boot_id);
+
+	if (r == 0)
+		r = engine_new(&options, &agent->engine, &restored);
+	if (r < 0)
+		return agent_fail(r, "start the engine");
+	log_info("restored: %lu marks, %lu of them were in force; %lu unknown ones removed",
+		 (unsigned long)restored.marks, (unsigned long)restored.adopted,
+		 (unsigned long)restored.stray);
+	agent->service = (struct service){.engine = agent->engine,
+					  .datapath = agent->datapath,
+					  .attach = agent->attach,
+					  .registry = agent->registry};
+	service_init(&agent->service);
+	agent->methods = service_methods(&agent->service);
+	return 0;
+}

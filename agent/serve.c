@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Steps of the start: the gRPC server.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "agent.h"
+#include "descriptor_set.h"
+#include "ops/log.h"
+
+static int listen_everywhere(struct agent *agent)
+{
+	const struct config *config = &agent->config;
+	const struct rpc_tls_files files = {.certificate = config->tls.certificate,
+					    .key = config->tls.key,
+					    .client_ca = config->tls.client_ca};
+	const struct rpc_tls_files *tls = files.certificate ? &files : NULL;
+
+	for (size_t i = 0; i < config->listen.n; i++) {
+		const char *error;
+		int r = rpc_server_listen(agent->server, config->listen.items[i], tls,
+					  config->insecure_loopback, &error);
+
+		if (r < 0) {
+			log_error("%s", error);
+			return r;
+		}
+		log_info("listening on %s", config->listen.items[i]);
+	}
+	return 0;
+}
+
+static void log_rpc(int severity, const char *text)
+{
+	log_write(severity == RPC_LOG_ERROR ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, NULL,
+		  "grpc: %s", text);
+}
+
+/* Whoever connects waits until the server starts. */
+int agent_make_server(struct agent *agent)
+{
+	const struct rpc_options options = {.error_domain = SERVICE_ERROR_DOMAIN,
+					    .admit = service_admit,
+					    .descriptor_set = descriptor_set,
+					    .descriptor_set_size = descriptor_set_size()};
+	int r;
+
+	rpc_set_log(log_rpc);
+	r = rpc_server_new(&options, &agent->server);
+	if (r == 0)
+		r = rpc_server_add_service(agent->server, &agent->methods);
+	if (r < 0)
+		return agent_fail(r, "make the server");
+	return listen_everywhere(agent);
+}
+
+int agent_start_server(struct agent *agent)
+{
+	int r = rpc_server_start(agent->server);
+
+	if (r < 0)
+		return agent_fail(r, "start the server");
+	agent->serving = true;
+	rpc_server_set_serving(agent->server, true);
+	log_info("serving, version %s", WAYMARK_VERSION);
+	return 0;
+}
