@@ -97,7 +97,7 @@ def destination(network):
 
 def finish(process, last_words: bytes = b"") -> bytes:
     output, complaints = process.communicate(last_words, timeout=30)
-    assert process.returncode == 0, (process.args, output[-2000:], complaints)
+    assert process.returncode == 0, (process.args, output and output[-2000:], complaints)
     return output
 
 
