@@ -1,56 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interfaces that come and go while the agent runs, and what it leaves on the host."""
 
-import os
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from lib.agent import BINARIES, Agent
+from lib.agent import clean, waymarkd
 from lib.client import Client
 from lib.neighbours import add_clsact, has_tcx, qdiscs
 from lib.net import NODE_INTERFACE
 
-BPF_FILE_SYSTEM = Path("/sys/fs/bpf")
 PATIENCE = 10
-
-
-@pytest.fixture
-def pin_dir():
-    if not os.path.ismount(BPF_FILE_SYSTEM):
-        pytest.skip(f"no BPF file system at {BPF_FILE_SYSTEM}")
-    path = BPF_FILE_SYSTEM / f"waymark-test-{os.getpid()}"
-    yield path
-    assert not path.exists()
-
-
-def waymarkd(network, *options: str) -> subprocess.CompletedProcess:
-    with network.node:
-        return subprocess.run(
-            [BINARIES / "waymarkd", *options], capture_output=True, text=True, timeout=20
-        )
-
-
-def clean(network, pin_dir) -> None:
-    done = waymarkd(network, "--clean", "--pin-dir", str(pin_dir))
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture
-def start_pinned(network, directory, pin_dir):
-    """Starts an agent that pins; what it leaves is taken off in the end."""
-
-    def start(*options: str) -> Agent:
-        target = f"unix:{directory}/pinned.sock"
-        common = ("--interface", NODE_INTERFACE, "--listen", target, "--pin-dir", str(pin_dir))
-        agent = Agent(network.node, *common, *options)
-        agent.target = target
-        return agent.wait_ready()
-
-    yield start
-    clean(network, pin_dir)
 
 
 def test_an_interface_that_appears_is_marked(start_agent, network, destination):
@@ -68,7 +28,7 @@ def test_an_interface_that_appears_is_marked(start_agent, network, destination):
 def test_one_agent_for_a_pin_directory(start_pinned, network, pin_dir):
     with start_pinned() as agent:
         for options in (("--interface", "lo"), ("--clean",)):
-            done = waymarkd(network, "--pin-dir", str(pin_dir), *options)
+            done = waymarkd(network.node, "--pin-dir", str(pin_dir), *options)
             assert done.returncode == 1
             assert f"{pin_dir}: process {agent.pid} uses it" in done.stderr
 
@@ -79,7 +39,7 @@ def test_stopping_leaves_the_filter_and_cleaning_takes_it(start_pinned, network,
         pass
     shown = network.node.run("tc", "filter", "show", "dev", NODE_INTERFACE, "egress")
     assert "mark_l2" in shown
-    clean(network, pin_dir)
+    clean(network.node, pin_dir)
     assert qdiscs(network.node, NODE_INTERFACE) == before
 
 
@@ -109,7 +69,7 @@ def test_cleaning_leaves_what_is_not_ours(start_pinned, network, pin_dir):
     try:
         before = qdiscs(network.node, NODE_INTERFACE)
         start_pinned("--attach", "clsact").kill()
-        clean(network, pin_dir)
+        clean(network.node, pin_dir)
         assert qdiscs(network.node, NODE_INTERFACE) == before
         shown = network.node.run("tc", "filter", "show", "dev", NODE_INTERFACE, "egress")
         assert shown == ""
@@ -118,7 +78,7 @@ def test_cleaning_leaves_what_is_not_ours(start_pinned, network, pin_dir):
 
 
 def test_a_pin_directory_elsewhere_stops_the_start(network, directory):
-    done = waymarkd(network, "--pin-dir", str(directory / "pins"))
+    done = waymarkd(network.node, "--pin-dir", str(directory / "pins"))
     assert done.returncode == 1
     assert "is no BPF file system: mount -t bpf" in done.stderr
     assert not (directory / "pins").exists()

@@ -28,6 +28,21 @@ _START_TIMEOUT = 20
 _STOP_TIMEOUT = 20
 
 
+def waymarkd(space: Namespace, *options: str) -> subprocess.CompletedProcess:
+    """Runs an agent that is to end by itself."""
+    command = [BINARIES / "waymarkd", *options]
+    with space:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=_START_TIMEOUT, check=False
+        )
+
+
+def clean(space: Namespace, pin_dir: Path) -> None:
+    """Takes off what a pinned agent that has ended left."""
+    done = waymarkd(space, "--clean", "--pin-dir", str(pin_dir))
+    assert done.returncode == 0, done.stderr
+
+
 class Agent(contextlib.AbstractContextManager):
     """A running agent. Leaving the context stops it and fails if it did not end well.
 
