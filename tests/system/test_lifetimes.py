@@ -4,6 +4,7 @@
 import struct
 import time
 from dataclasses import dataclass
+from ipaddress import IPv6Network
 
 import pytest
 
@@ -185,7 +186,7 @@ def test_renewal_keeps_a_mark_alive(client, network, capture, destination):
 
 
 def test_expiry_uncovers_what_is_less_specific(client, network, capture, destination):
-    network_match = wm.Match(destination=f"{destination}/127")
+    network_match = wm.Match(destination=str(IPv6Network((destination, 127), strict=False)))
     client.set(network_match, flow_label=5)
     deadline = set_for(client, destination, 1, flow_label=6)
     with UdpSender(network.node, destination, auto_label=False) as sender:

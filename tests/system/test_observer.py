@@ -57,7 +57,7 @@ def observed(client) -> dict:
 def test_what_arrives_is_counted_by_scitag(client, network, directory, receiver):
     addresses = [network.new_destination() for _ in range(5)]
     client.set(addresses[0], scitag={"experiment": "cms", "activity": "Analysis Input"})
-    client.set(addresses[1], scitag={"experiment": "atlas"})
+    client.set(addresses[1], scitag={"experiment": "atlas", "activity": "default"})
     client.set(addresses[2], scitag={"experiment_id": 511, "activity_id": 63})  # unknown
     client.set(addresses[3], flow_label=0)
     with observer(network, directory, "--observe-ingress") as peer:
@@ -70,7 +70,7 @@ def test_what_arrives_is_counted_by_scitag(client, network, directory, receiver)
         assert not any(row.sent.packets for row in peer.stats().scitags)
     assert found == {
         (3, 14): first,
-        (2, 0): second,
+        (2, 1): second,
         None: wm.Counters(
             packets=unknown.packets + unlabelled.packets, bytes=unknown.bytes + unlabelled.bytes
         ),
@@ -88,12 +88,12 @@ def test_nothing_is_observed_unless_told(client, network, directory, receiver, d
 def test_observing_does_not_depend_on_marks_of_its_own(
     client, network, directory, receiver, destination
 ):
-    client.set(destination, scitag={"experiment": "cms"})
+    client.set(destination, scitag={"experiment": "cms", "activity": "default"})
     with observer(network, directory, "--observe-ingress") as peer:
         assert peer.marks() == []
         expected = send(network, receiver, destination, 2, 10)
-        assert observed(peer) == {(3, 0): expected}
+        assert observed(peer) == {(3, 1): expected}
         peer.set("2001:db8:ffff::1", flow_label=1)
         peer.clear("2001:db8:ffff::1")
         send(network, receiver, destination, 2, 10)
-        assert observed(peer)[3, 0].packets == 4
+        assert observed(peer)[3, 1].packets == 4
