@@ -30,6 +30,10 @@ def octets(data: bytes) -> list[str]:
     return ["hex", *(f"{octet:02x}" for octet in data)]
 
 
+def raw(listed: list[str]) -> bytes:
+    return bytes(int(octet, 16) for octet in listed)
+
+
 class Map:
     """One pinned map, as bpftool sees it."""
 
@@ -38,7 +42,6 @@ class Map:
 
     def entries(self) -> dict[bytes, bytes]:
         listed = bpftool("dump", self._path)
-        raw = lambda value: bytes(int(octet, 16) for octet in value)  # noqa: E731
         return {raw(entry["key"]): raw(entry["value"]) for entry in listed}
 
     def only(self) -> tuple[bytes, bytes]:
@@ -111,9 +114,7 @@ def match_of(kind: str, destination):
 
 
 @pytest.mark.parametrize("kind", ["host", "endpoint", "network"])
-def test_a_deleted_entry_comes_back(
-    audited, client, pin_dir, sender, capture, destination, kind
-):
+def test_a_deleted_entry_comes_back(audited, client, pin_dir, sender, capture, destination, kind):
     mark = client.set(match_of(kind, destination), flow_label=LABEL).mark
     entries = Map(pin_dir, "networks" if kind == "network" else "matches")
     key, value = entries.only()
@@ -125,9 +126,7 @@ def test_a_deleted_entry_comes_back(
     assert client.get(mark.match).revision == mark.revision
 
 
-def test_a_changed_entry_is_put_right(
-    audited, client, pin_dir, sender, capture, destination
-):
+def test_a_changed_entry_is_put_right(audited, client, pin_dir, sender, capture, destination):
     client.set(destination, flow_label=LABEL)
     entries = Map(pin_dir, "matches")
     key, value = entries.only()
@@ -150,9 +149,7 @@ def test_a_changed_mark_is_put_right(
     assert next_label(sender, capture, destination) == LABEL
 
 
-def test_a_changed_deadline_is_put_right(
-    audited, client, pin_dir, sender, capture, destination
-):
+def test_a_changed_deadline_is_put_right(audited, client, pin_dir, sender, capture, destination):
     client.set(destination, flow_label=LABEL, ttl={"seconds": 600})
     _, value = Map(pin_dir, "matches").only()
     marks = Map(pin_dir, "marks").entries()
@@ -164,9 +161,7 @@ def test_a_changed_deadline_is_put_right(
     assert next_label(sender, capture, destination) == LABEL
 
 
-def test_an_emptied_filter_is_put_right(
-    audited, client, pin_dir, sender, capture, destination
-):
+def test_an_emptied_filter_is_put_right(audited, client, pin_dir, sender, capture, destination):
     client.set(destination, flow_label=LABEL)
     filter_ = Map(pin_dir, "filter")
     ((key, _),) = [item for item in filter_.entries().items() if any(item[1])]

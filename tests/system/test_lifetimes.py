@@ -2,9 +2,11 @@
 """Marks with a ttl: renewed, gone on time, with the agent alive or dead."""
 
 import struct
+import subprocess
 import time
 from dataclasses import dataclass
 from ipaddress import IPv6Network
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,9 @@ SECOND = 1_000_000_000
 TWO_JIFFIES = SECOND // 50  # of the slowest kernel, 100 Hz
 PACE = 0.002  # between packets, so that the capture keeps up
 STAMP = struct.Struct("=Q")
+DAY = 24 * 60 * 60
+OFFSET = struct.Struct("=q")
+SHIM = Path(__file__).resolve().parent / "helpers/wall_clock.c"
 
 
 def boottime() -> int:
@@ -234,6 +239,58 @@ def test_a_restart_keeps_the_deadline(start_pinned, network, capture, destinatio
         drift = after.expire_time.ToNanoseconds() - before.expire_time.ToNanoseconds()
         assert abs(drift) < TWO_JIFFIES
         assert (after.ttl, after.revision) == (before.ttl, before.revision)
+        with UdpSender(network.node, destination, auto_label=False) as sender:
+            count = send_past(sender, deadline)
+            arrived = capture.wait(count, lambda packet: packet.destination == destination)
+        assert_marked_until(deadline, arrived, 1)
+        assert removal(client, destination) < deadline.latest + SECOND
+
+
+# ---- with a wall clock that jumps ----
+
+
+class WallClock:
+    """The CLOCK_REALTIME of agents that start while it is preloaded; others keep theirs."""
+
+    def __init__(self, directory):
+        self._file = directory / "offset"
+        self._file.write_bytes(OFFSET.pack(0))
+        self.library = directory / "wall_clock.so"
+        # fmt: off
+        subprocess.run(["gcc", "-Wall", "-Werror", "-O2", "-shared", "-fPIC",
+                        "-o", self.library, SHIM], check=True)
+        # fmt: on
+
+    def jump(self, seconds: int) -> None:
+        with self._file.open("r+b") as file:
+            file.write(OFFSET.pack(seconds))
+
+    def environment(self) -> dict[str, str]:
+        return {"LD_PRELOAD": str(self.library), "WALL_CLOCK": str(self._file)}
+
+
+@pytest.fixture
+def wall_clock(tmp_path, monkeypatch):
+    clock = WallClock(tmp_path)
+    for name, value in clock.environment().items():
+        monkeypatch.setenv(name, value)
+    return clock
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+def test_a_wall_clock_that_jumps_moves_no_deadline(
+    start_pinned, wall_clock, network, capture, destination, jump
+):
+    with start_pinned() as agent, Client(agent.target) as client:
+        deadline = set_for(client, destination, 2, flow_label=1)
+        before = client.get(destination).expire_time.ToNanoseconds()
+        wall_clock.jump(jump)
+        after = client.get(destination).expire_time.ToNanoseconds()
+        assert abs(after - before - jump * SECOND) < TWO_JIFFIES  # it did jump
+        agent.kill()
+    with start_pinned() as agent, Client(agent.target) as client:
+        after = client.get(destination).expire_time.ToNanoseconds()
+        assert abs(after - before - jump * SECOND) < TWO_JIFFIES
         with UdpSender(network.node, destination, auto_label=False) as sender:
             count = send_past(sender, deadline)
             arrived = capture.wait(count, lambda packet: packet.destination == destination)

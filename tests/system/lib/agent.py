@@ -18,7 +18,7 @@ from lib.net import Namespace
 BINARIES = Path(os.environ.get("WAYMARK_BIN", REPOSITORY / "build/dev/bin"))
 
 _SANITIZERS = {
-    "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
+    "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:verify_asan_link_order=0",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=1:exitcode=99",
 }
