@@ -189,7 +189,8 @@ def test_untouched_maps_need_no_repair(audited, client, network, pin_dir):
     addresses = [network.new_destination() for _ in range(300)]
     for address in addresses:
         client.set(address, flow_label=1, ttl={"seconds": 600})
-        client.set(wm.Match(destination=str(IPv6Network((address, 127), strict=False))), flow_label=2)
+        prefix = IPv6Network((address, 127), strict=False)
+        client.set(wm.Match(destination=str(prefix)), flow_label=2)
     for address in addresses[::2]:
         client.clear(address)
     # What one round repairs tells that every round before it had nothing to do.
