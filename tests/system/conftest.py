@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 
 from lib import net
-from lib.agent import BINARIES, Agent
+from lib.agent import BINARIES, Agent, clean
 from lib.capture import Capture
 from lib.client import Client
 from lib.neighbours import has_tcx
 from lib.net import NODE_INTERFACE, Namespace, Network
 from lib.send import Sink
+
+BPF_FILE_SYSTEM = Path("/sys/fs/bpf")
 
 
 def pytest_sessionstart():
@@ -94,6 +96,50 @@ def start_agent(network, directory):
 def agent(start_agent):
     """One agent for all tests of a module; modules that want another one override this."""
     return start_agent()
+
+
+@pytest.fixture
+def pin_dir():
+    if not os.path.ismount(BPF_FILE_SYSTEM):
+        pytest.skip(f"no BPF file system at {BPF_FILE_SYSTEM}")
+    path = BPF_FILE_SYSTEM / f"waymark-test-{os.getpid()}"
+    yield path
+    assert not path.exists()
+
+
+@pytest.fixture
+def state_dir():
+    """Where the agents of start_pinned keep their marks."""
+    with tempfile.TemporaryDirectory(prefix="waymark-state-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def start_pinned(network, directory, pin_dir, state_dir):
+    """Starts agents that pin, one after the other; what they leave is taken off in the end."""
+    target = f"unix:{directory}/pinned.sock"
+    with contextlib.ExitStack() as agents:
+        agents.callback(clean, network.node, pin_dir)
+
+        def start(*options: str) -> Agent:
+            agent = Agent(
+                network.node,
+                "--interface",
+                NODE_INTERFACE,
+                "--listen",
+                target,
+                "--pin-dir",
+                str(pin_dir),
+                "--state-dir",
+                str(state_dir),
+                *options,
+                echo=lambda line: print(line, file=sys.stderr),
+            )
+            agent.target = target
+            agents.push(agent)
+            return agent.wait_ready()
+
+        yield start
 
 
 @pytest.fixture

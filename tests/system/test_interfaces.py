@@ -1,56 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interfaces that come and go while the agent runs, and what it leaves on the host."""
 
-import os
 import re
-import subprocess
-from pathlib import Path
+import time
 
 import pytest
 
-from lib.agent import BINARIES, Agent
+from lib import pb
+from lib.agent import clean, waymarkd
 from lib.client import Client
 from lib.neighbours import add_clsact, has_tcx, qdiscs
 from lib.net import NODE_INTERFACE
+from lib.send import UdpSender
 
-BPF_FILE_SYSTEM = Path("/sys/fs/bpf")
+wm = pb.waymark
 PATIENCE = 10
-
-
-@pytest.fixture
-def pin_dir():
-    if not os.path.ismount(BPF_FILE_SYSTEM):
-        pytest.skip(f"no BPF file system at {BPF_FILE_SYSTEM}")
-    path = BPF_FILE_SYSTEM / f"waymark-test-{os.getpid()}"
-    yield path
-    assert not path.exists()
-
-
-def waymarkd(space, *options: str) -> subprocess.CompletedProcess:
-    with space:
-        return subprocess.run(
-            [BINARIES / "waymarkd", *options], capture_output=True, text=True, timeout=20
-        )
-
-
-def clean(network, pin_dir) -> None:
-    done = waymarkd(network.node, "--clean", "--pin-dir", str(pin_dir))
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture
-def start_pinned(network, directory, pin_dir):
-    """Starts an agent that pins; what it leaves is taken off in the end."""
-
-    def start(*options: str) -> Agent:
-        target = f"unix:{directory}/pinned.sock"
-        common = ("--interface", NODE_INTERFACE, "--listen", target, "--pin-dir", str(pin_dir))
-        agent = Agent(network.node, *common, *options)
-        agent.target = target
-        return agent.wait_ready()
-
-    yield start
-    clean(network, pin_dir)
 
 
 def test_an_interface_that_appears_is_marked(start_agent, network, destination):
@@ -111,7 +75,7 @@ def test_stopping_leaves_the_filter_and_cleaning_takes_it(start_pinned, network,
         pass
     shown = network.node.run("tc", "filter", "show", "dev", NODE_INTERFACE, "egress")
     assert "mark_l2" in shown
-    clean(network, pin_dir)
+    clean(network.node, pin_dir)
     assert qdiscs(network.node, NODE_INTERFACE) == before
 
 
@@ -141,7 +105,7 @@ def test_cleaning_leaves_what_is_not_ours(start_pinned, network, pin_dir):
     try:
         before = qdiscs(network.node, NODE_INTERFACE)
         start_pinned("--attach", "clsact").kill()
-        clean(network, pin_dir)
+        clean(network.node, pin_dir)
         assert qdiscs(network.node, NODE_INTERFACE) == before
         shown = network.node.run("tc", "filter", "show", "dev", NODE_INTERFACE, "egress")
         assert shown == ""
@@ -154,3 +118,70 @@ def test_a_pin_directory_elsewhere_stops_the_start(network, directory):
     assert done.returncode == 1
     assert "is no BPF file system: mount -t bpf" in done.stderr
     assert not (directory / "pins").exists()
+
+
+def rows(client) -> dict:
+    return {row.name: row for row in client.stats().interfaces}
+
+
+def test_an_interface_that_is_renamed_is_followed(start_agent, network):
+    with start_agent("--interface", "late*") as agent, Client(agent.target) as client:
+        network.node.run("ip", "link", "add", "early0", "type", "veth", "peer", "name", "x0")
+        try:
+            network.node.run("ip", "link", "set", "early0", "name", "late1")
+            agent.wait_line(re.compile("interface late1: attached"), PATIENCE)
+            assert rows(client)["late1"].ifindex == network.node.interface_index("late1")
+            assert "early0" not in rows(client)
+            network.node.run("ip", "link", "set", "late1", "name", "early1")
+            agent.wait_line(re.compile("interface late1: detached"), PATIENCE)
+            assert not {"late1", "early1"} & rows(client).keys()
+        finally:
+            network.node.run("ip", "link", "del", "x0")
+
+
+def wait_row(client, name: str, index: int):
+    """Asks until the row of an interface is that of the interface with this number."""
+    end = time.monotonic() + PATIENCE
+    while rows(client).get(name, wm.InterfaceStats()).ifindex != index:
+        assert time.monotonic() < end, f"no row of {name} with number {index}"
+    return rows(client)[name]
+
+
+def test_an_interface_that_flaps_ends_up_marked(
+    start_agent, attach_mode, network, capture, destination
+):
+    first, last = 1000, 1100
+    add = "link add flap0 index {} type veth peer name flap1\n".format
+    flaps = "".join(f"{add(index)}link del flap0\n" for index in range(first, last))
+    options = ("--attach", attach_mode, "--interface", "flap*0")
+    with start_agent(*options) as agent, Client(agent.target) as client:
+        client.set(destination, flow_label=1)
+        network.node.run("ip", "-batch", "-", input=flaps + add(last))
+        try:
+            row = wait_row(client, "flap0", last)
+            assert row.error == "" and row.attach_mode != wm.ATTACH_MODE_UNSPECIFIED
+            assert set(rows(client)) == {NODE_INTERFACE, "flap0"}
+            with UdpSender(network.node, destination, auto_label=False) as sender:
+                sender.send(b"x")
+                (packet,) = capture.wait(1, lambda packet: packet.destination == destination)
+            assert packet.flow_label == 1
+        finally:
+            network.node.run("ip", "link", "del", "flap0")
+
+
+def test_a_root_qdisc_of_others_stays_and_does_not_matter(
+    start_agent, attach_mode, network, capture, destination
+):
+    network.node.run("tc", "qdisc", "add", "dev", NODE_INTERFACE, "root", "pfifo")
+    try:
+        before = qdiscs(network.node, NODE_INTERFACE)
+        assert before == ["pfifo"]
+        with start_agent("--attach", attach_mode) as agent, Client(agent.target) as client:
+            client.set(destination, flow_label=1)
+            with UdpSender(network.node, destination, auto_label=False) as sender:
+                sender.send(b"x")
+                (packet,) = capture.wait(1, lambda packet: packet.destination == destination)
+            assert packet.flow_label == 1
+        assert qdiscs(network.node, NODE_INTERFACE) == before
+    finally:
+        network.node.run("tc", "qdisc", "del", "dev", NODE_INTERFACE, "root")

@@ -18,7 +18,7 @@ from lib.net import Namespace
 BINARIES = Path(os.environ.get("WAYMARK_BIN", REPOSITORY / "build/dev/bin"))
 
 _SANITIZERS = {
-    "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
+    "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:verify_asan_link_order=0",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     # The C core is not instrumented: what it synchronises looks like races.
     "TSAN_OPTIONS": "halt_on_error=1:exitcode=99:ignore_noninstrumented_modules=1"
@@ -28,6 +28,21 @@ _REPORT = re.compile(r"Sanitizer|runtime error:")
 _READY = re.compile(r"\bserving\b")
 _START_TIMEOUT = 20
 _STOP_TIMEOUT = 20
+
+
+def waymarkd(space: Namespace, *options: str) -> subprocess.CompletedProcess:
+    """Runs an agent that is to end by itself."""
+    command = [BINARIES / "waymarkd", *options]
+    with space:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=_START_TIMEOUT, check=False
+        )
+
+
+def clean(space: Namespace, pin_dir: Path) -> None:
+    """Takes off what a pinned agent that has ended left."""
+    done = waymarkd(space, "--clean", "--pin-dir", str(pin_dir))
+    assert done.returncode == 0, done.stderr
 
 
 class Agent(contextlib.AbstractContextManager):
