@@ -8,6 +8,7 @@ WAYMARK_BIN says which waymarkd and waymark are tested; default: build/dev/bin.
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -21,8 +22,6 @@ from lib.client import Client
 from lib.neighbours import has_tcx
 from lib.net import NODE_INTERFACE, Namespace, Network
 from lib.send import Sink
-
-BPF_FILE_SYSTEM = Path("/sys/fs/bpf")
 
 
 def pytest_sessionstart():
@@ -98,11 +97,20 @@ def agent(start_agent):
     return start_agent()
 
 
+@pytest.fixture(scope="session")
+def bpf_file_system():
+    """One of our own: nobody else's pins are in it, and none of ours stay."""
+    with tempfile.TemporaryDirectory(prefix="waymark-bpf-") as name:
+        subprocess.run(["mount", "-t", "bpf", "bpf", name], check=True)
+        try:
+            yield Path(name)
+        finally:
+            subprocess.run(["umount", name], check=True)
+
+
 @pytest.fixture
-def pin_dir():
-    if not os.path.ismount(BPF_FILE_SYSTEM):
-        pytest.skip(f"no BPF file system at {BPF_FILE_SYSTEM}")
-    path = BPF_FILE_SYSTEM / f"waymark-test-{os.getpid()}"
+def pin_dir(bpf_file_system):
+    path = bpf_file_system / "waymark"
     yield path
     assert not path.exists()
 

@@ -22,6 +22,13 @@ SIZE = 52
 WIRE_SIZE = SIZE + 48
 
 
+@pytest.fixture
+def agent(start_agent):
+    """One for each test: others here start agents of their own, and a namespace holds one."""
+    with start_agent() as agent:
+        yield agent
+
+
 def on_cpu(cpu: int, work, *arguments) -> threading.Thread:
     """Does work in a thread that stays on one CPU."""
 

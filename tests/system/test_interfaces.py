@@ -2,6 +2,7 @@
 """Interfaces that come and go while the agent runs, and what it leaves on the host."""
 
 import re
+import subprocess
 import time
 
 import pytest

@@ -25,6 +25,13 @@ OFFSET = struct.Struct("=q")
 SHIM = Path(__file__).resolve().parent / "helpers/wall_clock.c"
 
 
+@pytest.fixture
+def agent(start_agent):
+    """One for each test: others here start agents of their own, and a namespace holds one."""
+    with start_agent() as agent:
+        yield agent
+
+
 def boottime() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 

@@ -174,10 +174,10 @@ def test_page_tokens_survive_a_restart(start_pinned, network):
         assert rest == marks[2:]
 
 
-def test_one_agent_for_a_state_directory(start_pinned, network, state_dir, directory):
+def test_one_agent_for_a_state_directory(start_pinned, elsewhere, state_dir, directory):
     with start_pinned() as agent:
         # fmt: off
-        done = waymarkd(network.node, "--pin-dir=", "--state-dir", str(state_dir),
+        done = waymarkd(elsewhere, "--pin-dir=", "--state-dir", str(state_dir),
                         "--interface", "lo", "--listen", f"unix:{directory}/second.sock")
         # fmt: on
         assert done.returncode == 1
