@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine over a datapath without a kernel and a store whose commit fails when the test says
- * so.
+ * The engine over a datapath without a kernel and a store without a disk.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,23 +20,10 @@
 #include "core/engine.h"
 #include "core/match.h"
 #include "fake_datapath.h"
-#include "store_fixture.h"
-
-static int commit_error;
-int __real_store_commit(struct store *store);
-int __wrap_store_commit(struct store *store);
-
-int __wrap_store_commit(struct store *store)
-{
-	if (commit_error == 0)
-		return __real_store_commit(store);
-	store_abort(store);
-	return commit_error;
-}
+#include "fake_store.h"
 
 struct fixture {
 	struct datapath datapath;
-	struct store_fixture *stored;
 	struct store *store;
 	struct engine *engine;
 	int64_t audit_interval; /* of the next start() */
@@ -72,9 +58,7 @@ static int set_up(void **state)
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
 	fixture->datapath.capacity = FAKE_SLOTS - 1;
-	commit_error = 0;
-	fixture_set_up((void **)&fixture->stored);
-	fixture->store = fixture->stored->store;
+	fixture->store = fake_store_new();
 	start(fixture);
 	*state = fixture;
 	return 0;
@@ -85,7 +69,7 @@ static int tear_down(void **state)
 	struct fixture *fixture = *state;
 
 	engine_free(fixture->engine);
-	fixture_tear_down((void **)&fixture->stored);
+	fake_store_free(fixture->store);
 	free(fixture);
 	return 0;
 }
@@ -300,7 +284,7 @@ static void test_failed_commit_is_rolled_back(void **state)
 
 	set(fixture, "2001:db8::1", 5);
 	fake_find(&fixture->datapath, &kept)->counters = (struct traffic_count){3, 300};
-	commit_error = -ENOSPC;
+	fixture->store->commit_error = -ENOSPC;
 	op = set(fixture, "2001:db8::2", 6);
 	assert_int_equal(op.fault.code, FAULT_UNAVAILABLE);
 	assert_string_equal(op.fault.reason, FAULT_REASON_STORE);
@@ -310,7 +294,7 @@ static void test_failed_commit_is_rolled_back(void **state)
 	assert_int_equal(clear(fixture, "2001:db8::1").fault.code, FAULT_UNAVAILABLE);
 	assert_int_equal(fake_find(&fixture->datapath, &kept)->counters.bytes, 300);
 
-	commit_error = 0;
+	fixture->store->commit_error = 0;
 	assert_int_equal(engine_get(fixture->engine, &kept, &mark), 0);
 	assert_int_equal(mark.counters.bytes, 300);
 	assert_int_equal(set(fixture, "2001:db8::1", 7).revision, 2);
@@ -565,14 +549,14 @@ static void test_failed_commit_takes_lifetimes_back(void **state)
 	struct fixture *fixture = *state;
 	struct engine_op first = set_ttl(fixture, "2001:db8::1", HOUR);
 
-	commit_error = -EIO;
+	fixture->store->commit_error = -EIO;
 	assert_int_equal(set_ttl(fixture, "2001:db8::1", HOUR).fault.code, FAULT_UNAVAILABLE);
 	assert_int_equal(lease_of(fixture, "2001:db8::1")->deadline, first.deadline);
 	assert_int_equal(set_ttl(fixture, "2001:db8::2", HOUR).fault.code, FAULT_UNAVAILABLE);
 	assert_int_equal(fake_leases_used(&fixture->datapath), 1);
 	assert_int_equal(set(fixture, "2001:db8::1", 5).fault.code, FAULT_UNAVAILABLE);
 	assert_int_equal(lease_of(fixture, "2001:db8::1")->deadline, first.deadline);
-	commit_error = 0;
+	fixture->store->commit_error = 0;
 	assert_int_equal(set_ttl(fixture, "2001:db8::1", HOUR).outcome, OUTCOME_UNCHANGED);
 }
 
