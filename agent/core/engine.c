@@ -44,15 +44,39 @@ static struct engine_op *add_expiry(const struct match *match, struct engine_op 
 	return op;
 }
 
-static void run_expiries(struct engine *engine, struct engine_op *ops)
+/* 0, or negative errno if the store could not commit. */
+static int run_expiries(struct engine *engine, struct engine_op *ops)
 {
 	const struct match *dead;
+	int r = 0;
 
 	while (ops) {
+		int error;
+
 		ops = group_take(&engine->group, ops, &dead);
-		if (group_run(&engine->group) < 0)
+		error = group_run(&engine->group);
+		if (error < 0) {
 			engine->expire_after = lifetime_now() + EXPIRE_PAUSE;
+			r = error;
+		}
 	}
+	return r;
+}
+
+/* The mark in the way of the first operation is over. If it cannot be removed, the operation is
+ * refused, for it must not meet a mark that is no more. Returns the rest of the list. */
+static struct engine_op *clear_way(struct engine *engine, struct engine_op *ops,
+				   const struct match *dead)
+{
+	struct engine_op *expiry = add_expiry(dead, NULL), *rest = ops->next;
+
+	if (expiry && run_expiries(engine, expiry) == 0)
+		return ops;
+	fault_set(&ops->fault, FAULT_UNAVAILABLE, FAULT_REASON_STORE, NULL,
+		  "the mark that is over cannot be removed yet");
+	ops->outcome = OUTCOME_NONE;
+	ops->done(ops);
+	return rest;
 }
 
 /* The dead marks of the leases that are over; the deadline that comes next stays first. */
@@ -69,7 +93,7 @@ static void expire(struct engine *engine)
 		if (lease->deadline <= now && lease->marks)
 			ops = add_expiry(&lease->marks->match, ops);
 	}
-	run_expiries(engine, ops);
+	(void)run_expiries(engine, ops);
 }
 
 static void run_queue(struct engine *engine, struct engine_op *ops)
@@ -79,9 +103,8 @@ static void run_queue(struct engine *engine, struct engine_op *ops)
 	while (ops) {
 		ops = group_take(&engine->group, ops, &dead);
 		group_run(&engine->group);
-		/* In its way stands a mark that must be gone first. */
 		if (dead)
-			run_expiries(engine, add_expiry(dead, NULL));
+			ops = clear_way(engine, ops, dead);
 		expire(engine);
 	}
 }

@@ -560,6 +560,25 @@ static void test_failed_commit_takes_lifetimes_back(void **state)
 	assert_int_equal(set_ttl(fixture, "2001:db8::1", HOUR).outcome, OUTCOME_UNCHANGED);
 }
 
+/* A store that fails keeps the dead mark; nobody waits for it, and later all is well. */
+static void test_dead_mark_and_failing_store(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_op op;
+
+	fixture->store->commit_error = -EIO;
+	assert_int_equal(set_ttl(fixture, "2001:db8::1", MS).fault.code, FAULT_UNAVAILABLE);
+	fixture->store->commit_error = 0;
+	op = set_ttl(fixture, "2001:db8::1", 50 * MS);
+	fixture->store->commit_error = -EIO;
+	while (now() <= op.deadline)
+		sched_yield();
+	assert_int_equal(set(fixture, "2001:db8::1", 6).fault.code, FAULT_UNAVAILABLE);
+	assert_int_equal(clear(fixture, "2001:db8::1").fault.code, FAULT_UNAVAILABLE);
+	fixture->store->commit_error = 0;
+	assert_int_equal(set(fixture, "2001:db8::1", 6).outcome, OUTCOME_CREATED);
+}
+
 /* ---- restart and audit ---- */
 
 /* The maps are what outlives the agent. */
@@ -681,6 +700,7 @@ int main(void)
 		TEST(test_expiry_removes),
 		TEST(test_dead_mark_is_created_anew),
 		TEST(test_failed_commit_takes_lifetimes_back),
+		TEST(test_dead_mark_and_failing_store),
 		TEST(test_restart_adopts),
 		TEST(test_restart_puts_both_sides_right),
 		TEST(test_restart_after_the_deadline),
