@@ -70,7 +70,8 @@ static struct engine_op *clear_way(struct engine *engine, struct engine_op *ops,
 {
 	struct engine_op *expiry = add_expiry(dead, NULL), *rest = ops->next;
 
-	if (expiry && run_expiries(engine, expiry) == 0)
+	if (expiry && run_expiries(engine, expiry) == 0 &&
+	    !lifetime_over(index_find(&engine->index, dead), lifetime_now()))
 		return ops;
 	fault_set(&ops->fault, FAULT_UNAVAILABLE, FAULT_REASON_STORE, NULL,
 		  "the mark that is over cannot be removed yet");
