@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ReplaceMarks: begin, chunks, commit, half-close; then one operation of the engine. Until then
+ * nothing is known outside the stream, so that one that ends in any other way leaves no trace.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "datapath/datapath.h"
+#include "service/handlers.h"
+#include "service/operation.h"
+#include "service/result.h"
+#include "service/service.h"
+#include "service/staging.h"
+#include "service/wire.h"
+
+/* What the call's data points to, from `begin` until the engine has it or the stream ends. */
+struct replace {
+	struct operation operation; /* first */
+	struct staging staging;
+	struct result_list failures;
+	bool allow_empty;
+	bool committed;
+};
+
+/* ---- the answer ---- */
+
+static void replace_answer(struct operation *operation)
+{
+	struct replace *replace = (struct replace *)operation;
+	const struct engine_op *op = &operation->engine;
+	Waymark__V1__ReplaceMarksResponse response = WAYMARK__V1__REPLACE_MARKS_RESPONSE__INIT;
+	Waymark__V1__ResponseHeader header;
+
+	reply_header(&header, rpc_call_service(operation->call), op->revision);
+	result_list_fill(&replace->failures, op->updates, op->n_updates, true);
+	response.header = &header;
+	response.created = op->created;
+	response.updated = op->updated;
+	response.unchanged = op->unchanged;
+	response.removed = op->removed;
+	response.failed = op->failed;
+	response.failures = replace->failures.messages;
+	response.n_failures = replace->failures.n;
+	rpc_call_finish(operation->call, NULL, &response.base);
+}
+
+/* Counted over all chunks, as UpdateResult.index is. */
+static void replace_locate(const struct operation *operation, struct fault *fault)
+{
+	char place[32];
+
+	snprintf(place, sizeof(place), "marks[%zu]", operation->engine.failed_update);
+	fault_prefix(fault, place);
+}
+
+/* ---- life ---- */
+
+static void replace_release(struct operation *operation)
+{
+	struct replace *replace = (struct replace *)operation;
+
+	result_list_done(&replace->failures);
+	staging_done(&replace->staging);
+	free(replace);
+}
+
+static struct replace *replace_new(struct service *service)
+{
+	const struct datapath_fill fill = datapath_fill(service->datapath);
+	const size_t marks_max = (size_t)fill.marks_capacity + fill.networks_capacity;
+	struct replace *replace = calloc(1, sizeof(*replace));
+
+	if (!replace)
+		return NULL;
+	replace->operation = (struct operation){.engine.verb = ENGINE_REPLACE,
+						.answer = replace_answer,
+						.locate = replace_locate,
+						.release = replace_release};
+	staging_init(&replace->staging, marks_max, &service->staged,
+		     marks_max * STAGING_OCTETS_PER_MARK);
+	if (result_list_init(&replace->failures, SERVICE_FAILURES_MAX) < 0) {
+		replace_release(&replace->operation);
+		return NULL;
+	}
+	return replace;
+}
+
+/* Takes it from the call, with the updates where the engine looks for them. NULL: there is
+ * none. */
+static struct replace *replace_take(struct rpc_call *call)
+{
+	struct replace *replace = rpc_call_data(call);
+
+	if (!replace)
+		return NULL;
+	rpc_call_set_data(call, NULL);
+	replace->operation.engine.updates = replace->staging.updates;
+	replace->operation.engine.n_updates = replace->staging.n;
+	return replace;
+}
+
+void handle_replace_closed(struct rpc_call *call)
+{
+	struct replace *replace = replace_take(call);
+
+	if (replace)
+		operation_discard(&replace->operation);
+}
+
+/* Its memory goes at once, whenever the client takes the status. */
+static void replace_refuse(struct rpc_call *call, const struct fault *fault)
+{
+	reply_fault(call, fault);
+	handle_replace_closed(call);
+}
+
+/* ---- the steps ---- */
+
+static int refuse_step(struct fault *fault, const char *step, const char *why)
+{
+	return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_PROTOCOL, step, "%s %s",
+			 step, why);
+}
+
+static int read_begin(struct rpc_call *call, const Waymark__V1__ReplaceBegin *begin,
+		      struct fault *fault)
+{
+	struct replace *replace;
+	struct engine_op *op;
+	int r;
+
+	if (rpc_call_data(call))
+		return refuse_step(fault, "begin", "comes first, and once");
+	replace = replace_new(rpc_call_service(call));
+	if (!replace)
+		return fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
+				 "the agent is out of memory");
+	rpc_call_set_data(call, replace);
+	op = &replace->operation.engine;
+	r = operation_read_options(&replace->operation, call, begin->options, fault);
+	if (r < 0)
+		return fault_prefix(fault, "begin"), r;
+	op->all_or_nothing =
+		begin->atomicity == WAYMARK__V1__ATOMICITY__ATOMICITY_ALL_OR_NOTHING;
+	op->if_owner_revision = begin->if_owner_revision;
+	replace->allow_empty = begin->allow_empty;
+	return 0;
+}
+
+/* What staging_add() said, as a fault. */
+static int refuse_mark(const struct staging *staging, int error, struct fault *fault)
+{
+	if (error == -EEXIST)
+		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_REPEATED_MATCH,
+				 "match", "this match was declared before");
+	if (error == -ENOSPC) {
+		fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL, NULL,
+			  "more than %zu marks: the tables have no room for them",
+			  staging->marks_max);
+		fault->subject = "marks";
+		return error;
+	}
+	return fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
+			 "no memory for more marks: all open ReplaceMarks streams share %zu "
+			 "octets",
+			 staging->octets_max);
+}
+
+/* A mark whose match cannot be read could be any that is there, and ends the stream. What else
+ * is bad fails that mark alone, if it may. */
+static int read_mark(struct replace *replace, const struct registry *registry,
+		     const Waymark__V1__Mark *message, struct fault *fault)
+{
+	struct engine_update update = {.verb = UPDATE_SET, .cookie = ""};
+	struct fault bad;
+	int r = wire_read_match(message->match, &update.match, fault);
+
+	if (r < 0)
+		return fault_prefix(fault, "match"), r;
+	r = wire_read_settings(message, registry, &update, &bad);
+	if (r < 0 && replace->operation.engine.all_or_nothing)
+		return *fault = bad, r;
+	r = staging_add(&replace->staging, &update, r < 0 ? &bad : NULL);
+	return r < 0 ? refuse_mark(&replace->staging, r, fault) : 0;
+}
+
+static int read_chunk(struct rpc_call *call, const Waymark__V1__ReplaceChunk *chunk,
+		      struct fault *fault)
+{
+	const struct service *service = rpc_call_service(call);
+	struct replace *replace = rpc_call_data(call);
+	char place[32];
+
+	if (!replace || replace->committed)
+		return refuse_step(fault, "chunk", "comes between begin and commit");
+	for (size_t i = 0; i < chunk->n_marks; i++) {
+		int r = read_mark(replace, service->registry, chunk->marks[i], fault);
+
+		if (r < 0) {
+			snprintf(place, sizeof(place), "chunk.marks[%zu]", i);
+			fault_prefix(fault, place);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int read_commit(struct rpc_call *call, const Waymark__V1__ReplaceCommit *commit,
+		       struct fault *fault)
+{
+	struct replace *replace = rpc_call_data(call);
+
+	if (!replace || replace->committed)
+		return refuse_step(fault, "commit", "comes last, and once");
+	if (commit->mark_count != replace->staging.n)
+		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_PROTOCOL,
+				 "commit.mark_count",
+				 "mark_count %" PRIu64 ": %zu marks have arrived",
+				 commit->mark_count, replace->staging.n);
+	if (commit->mark_count == 0 && !replace->allow_empty)
+		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_MISSING_FIELD,
+				 "begin.allow_empty",
+				 "no marks, which would remove all of the owner's: this needs "
+				 "allow_empty");
+	replace->committed = true;
+	return 0;
+}
+
+void handle_replace_message(struct rpc_call *call, const ProtobufCMessage *message)
+{
+	const Waymark__V1__ReplaceMarksRequest *request =
+		(const Waymark__V1__ReplaceMarksRequest *)message;
+	struct fault fault;
+	int r;
+
+	switch (request->step_case) {
+	case WAYMARK__V1__REPLACE_MARKS_REQUEST__STEP_BEGIN:
+		r = read_begin(call, request->begin, &fault);
+		break;
+	case WAYMARK__V1__REPLACE_MARKS_REQUEST__STEP_CHUNK:
+		r = read_chunk(call, request->chunk, &fault);
+		break;
+	case WAYMARK__V1__REPLACE_MARKS_REQUEST__STEP_COMMIT:
+		r = read_commit(call, request->commit, &fault);
+		break;
+	default:
+		r = fault_set(&fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_MISSING_FIELD,
+			      "step", "a step is required: begin, chunk or commit");
+	}
+	if (r < 0)
+		replace_refuse(call, &fault);
+}
+
+void handle_replace_end(struct rpc_call *call)
+{
+	struct replace *replace = rpc_call_data(call);
+	struct fault fault;
+
+	if (!replace || !replace->committed) {
+		refuse_step(&fault, "commit", "is missing: the stream ended without it");
+		replace_refuse(call, &fault);
+		return;
+	}
+	operation_submit(&replace_take(call)->operation);
+}
