@@ -7,10 +7,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "datapath/datapath.h"
 #include "service/handlers.h"
-#include "service/operation.h"
+#include "service/submission.h"
 #include "service/result.h"
 #include "service/service.h"
 #include "service/staging.h"
@@ -18,7 +19,7 @@
 
 /* What the call's data points to, from `begin` until the engine has it or the stream ends. */
 struct replace {
-	struct operation operation; /* first */
+	struct submission submission; /* first */
 	struct staging staging;
 	struct result_list failures;
 	bool allow_empty;
@@ -27,14 +28,14 @@ struct replace {
 
 /* ---- the answer ---- */
 
-static void replace_answer(struct operation *operation)
+static void replace_answer(struct submission *submission)
 {
-	struct replace *replace = (struct replace *)operation;
-	const struct engine_op *op = &operation->engine;
+	struct replace *replace = (struct replace *)submission;
+	const struct engine_op *op = &submission->engine;
 	Waymark__V1__ReplaceMarksResponse response = WAYMARK__V1__REPLACE_MARKS_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
 
-	reply_header(&header, rpc_call_service(operation->call), op->revision);
+	reply_header(&header, rpc_call_service(submission->call), op->revision);
 	result_list_fill(&replace->failures, op->updates, op->n_updates, true);
 	response.header = &header;
 	response.created = op->created;
@@ -44,23 +45,28 @@ static void replace_answer(struct operation *operation)
 	response.failed = op->failed;
 	response.failures = replace->failures.messages;
 	response.n_failures = replace->failures.n;
-	rpc_call_finish(operation->call, NULL, &response.base);
+	rpc_call_finish(submission->call, NULL, &response.base);
 }
 
-/* Counted over all chunks, as UpdateResult.index is. */
-static void replace_locate(const struct operation *operation, struct fault *fault)
+/* Marks are counted over all chunks, as UpdateResult.index is. */
+static void replace_locate(const struct submission *submission,
+			   const struct engine_update *failed, struct fault *fault)
 {
 	char place[32];
 
-	snprintf(place, sizeof(place), "marks[%zu]", operation->engine.failed_update);
-	fault_prefix(fault, place);
+	if (failed) {
+		snprintf(place, sizeof(place), "marks[%zu]", submission->engine.failed_update);
+		fault_prefix(fault, place);
+	} else if (strcmp(fault->field, "options.election_id") == 0) {
+		fault_prefix(fault, "begin");
+	}
 }
 
 /* ---- life ---- */
 
-static void replace_release(struct operation *operation)
+static void replace_release(struct submission *submission)
 {
-	struct replace *replace = (struct replace *)operation;
+	struct replace *replace = (struct replace *)submission;
 
 	result_list_done(&replace->failures);
 	staging_done(&replace->staging);
@@ -75,14 +81,14 @@ static struct replace *replace_new(struct service *service)
 
 	if (!replace)
 		return NULL;
-	replace->operation = (struct operation){.engine.verb = ENGINE_REPLACE,
-						.answer = replace_answer,
-						.locate = replace_locate,
-						.release = replace_release};
+	replace->submission = (struct submission){.engine.verb = ENGINE_REPLACE,
+						  .answer = replace_answer,
+						  .locate = replace_locate,
+						  .release = replace_release};
 	staging_init(&replace->staging, marks_max, &service->staged,
 		     marks_max * STAGING_OCTETS_PER_MARK);
 	if (result_list_init(&replace->failures, SERVICE_FAILURES_MAX) < 0) {
-		replace_release(&replace->operation);
+		replace_release(&replace->submission);
 		return NULL;
 	}
 	return replace;
@@ -97,8 +103,8 @@ static struct replace *replace_take(struct rpc_call *call)
 	if (!replace)
 		return NULL;
 	rpc_call_set_data(call, NULL);
-	replace->operation.engine.updates = replace->staging.updates;
-	replace->operation.engine.n_updates = replace->staging.n;
+	replace->submission.engine.updates = replace->staging.updates;
+	replace->submission.engine.n_updates = replace->staging.n;
 	return replace;
 }
 
@@ -107,7 +113,7 @@ void handle_replace_closed(struct rpc_call *call)
 	struct replace *replace = replace_take(call);
 
 	if (replace)
-		operation_discard(&replace->operation);
+		submission_discard(&replace->submission);
 }
 
 /* Its memory goes at once, whenever the client takes the status. */
@@ -139,8 +145,8 @@ static int read_begin(struct rpc_call *call, const Waymark__V1__ReplaceBegin *be
 		return fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
 				 "the agent is out of memory");
 	rpc_call_set_data(call, replace);
-	op = &replace->operation.engine;
-	r = operation_read_options(&replace->operation, call, begin->options, fault);
+	op = &replace->submission.engine;
+	r = submission_read_options(&replace->submission, call, begin->options, fault);
 	if (r < 0)
 		return fault_prefix(fault, "begin"), r;
 	op->all_or_nothing =
@@ -181,7 +187,7 @@ static int read_mark(struct replace *replace, const struct registry *registry,
 	if (r < 0)
 		return fault_prefix(fault, "match"), r;
 	r = wire_read_settings(message, registry, &update, &bad);
-	if (r < 0 && replace->operation.engine.all_or_nothing)
+	if (r < 0 && replace->submission.engine.all_or_nothing)
 		return *fault = bad, r;
 	r = staging_add(&replace->staging, &update, r < 0 ? &bad : NULL);
 	return r < 0 ? refuse_mark(&replace->staging, r, fault) : 0;
@@ -264,5 +270,5 @@ void handle_replace_end(struct rpc_call *call)
 		replace_refuse(call, &fault);
 		return;
 	}
-	operation_submit(&replace_take(call)->operation);
+	submission_send(&replace_take(call)->submission);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "service/operation.h"
+#include "service/submission.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 #include "service/service.h"
 #include "service/wire.h"
 
-int operation_keep(struct rpc_call *call, const char **text, struct fault *fault)
+int submission_keep(struct rpc_call *call, const char **text, struct fault *fault)
 {
 	size_t size = strlen(*text) + 1;
 	char *kept;
@@ -49,15 +49,15 @@ static int read_owner(struct engine_op *op, struct rpc_call *call, const char *o
 				 peer->identity, owner);
 	op->owner = owner;
 	op->for_other = true;
-	return operation_keep(call, &op->owner, fault);
+	return submission_keep(call, &op->owner, fault);
 }
 
-int operation_read_options(struct operation *operation, struct rpc_call *call,
-			   const Waymark__V1__WriteOptions *options, struct fault *fault)
+int submission_read_options(struct submission *submission, struct rpc_call *call,
+			    const Waymark__V1__WriteOptions *options, struct fault *fault)
 {
-	struct engine_op *op = &operation->engine;
+	struct engine_op *op = &submission->engine;
 
-	operation->call = call;
+	submission->call = call;
 	op->is_admin = access_role(rpc_call_peer(call)) == ACCESS_ADMIN;
 	op->lease_quota = SERVICE_LEASES_MAX;
 	op->election_id = options ? options->election_id : 0;
@@ -65,14 +65,20 @@ int operation_read_options(struct operation *operation, struct rpc_call *call,
 	return read_owner(op, call, options ? options->owner : "", fault);
 }
 
-const struct engine_update *operation_failed_update(const struct operation *operation)
+const struct engine_update *submission_failed_update(const struct submission *submission)
 {
-	const struct engine_op *op = &operation->engine;
+	const struct engine_op *op = &submission->engine;
 
 	if (!op->all_or_nothing || op->failed_update >= op->n_updates ||
 	    !op->updates[op->failed_update].fault)
 		return NULL;
 	return &op->updates[op->failed_update];
+}
+
+void submission_locate_lease(struct fault *fault, const char *mark)
+{
+	if (strcmp(fault->field, "lease_id") == 0)
+		fault_prefix(fault, mark);
 }
 
 /* RFC 3339, as in the JSON form of google.protobuf.Timestamp. */
@@ -92,10 +98,10 @@ static void add_expire_time(struct rpc_status *status, int64_t deadline)
 
 /* Facts about the mark that stands in the way, for whoever has to decide what to do about it.
  */
-static void add_there(struct rpc_status *status, const struct operation *operation)
+static void add_there(struct rpc_status *status, const struct submission *submission)
 {
-	const struct engine_update *failed = operation_failed_update(operation);
-	const struct mark *there = &operation->there;
+	const struct engine_update *failed = submission_failed_update(submission);
+	const struct mark *there = &submission->there;
 
 	/* An earlier update of the same call may have left the mark that it removed. */
 	if (there->revision == 0 || !failed ||
@@ -104,62 +110,63 @@ static void add_there(struct rpc_status *status, const struct operation *operati
 	rpc_status_add(status, "owner", "%s", there->owner);
 	rpc_status_add(status, "revision", "%" PRIu64, there->revision);
 	rpc_status_add(status, "cookie", "%s", there->cookie);
-	add_expire_time(status, operation->engine.there_deadline);
+	add_expire_time(status, submission->engine.there_deadline);
 }
 
-static void refuse(struct operation *operation)
+static void refuse(struct submission *submission)
 {
 	struct rpc_status status = {.code = 0};
 
-	if (operation->locate && operation_failed_update(operation))
-		operation->locate(operation, &operation->engine.fault);
-	wire_status(&status, &operation->engine.fault);
-	add_there(&status, operation);
-	rpc_call_finish(operation->call, &status, NULL);
+	if (submission->locate)
+		submission->locate(submission, submission_failed_update(submission),
+				   &submission->engine.fault);
+	wire_status(&status, &submission->engine.fault);
+	add_there(&status, submission);
+	rpc_call_finish(submission->call, &status, NULL);
 }
 
-static void answer_cancelled(struct operation *operation)
+static void answer_cancelled(struct submission *submission)
 {
 	struct rpc_status status = {.code = 0};
 
 	rpc_status_set(&status, FAULT_ABORTED, FAULT_REASON_CANCELLED,
 		       "the call ended before its turn; nothing was changed");
-	rpc_call_finish(operation->call, &status, NULL);
+	rpc_call_finish(submission->call, &status, NULL);
 }
 
-void operation_discard(struct operation *operation)
+void submission_discard(struct submission *submission)
 {
-	engine_op_done(&operation->engine);
-	operation->release(operation);
+	engine_op_done(&submission->engine);
+	submission->release(submission);
 }
 
-static void operation_done(struct engine_op *op)
+static void submission_done(struct engine_op *op)
 {
-	struct operation *operation = (struct operation *)op;
-	struct rpc_call *call = operation->call;
+	struct submission *submission = (struct submission *)op;
+	struct rpc_call *call = submission->call;
 
 	if (op->cancelled)
-		answer_cancelled(operation);
+		answer_cancelled(submission);
 	else if (op->fault.code != FAULT_NONE)
-		refuse(operation);
+		refuse(submission);
 	else
-		operation->answer(operation);
-	operation_discard(operation);
+		submission->answer(submission);
+	submission_discard(submission);
 	rpc_call_unref(call);
 }
 
-static bool operation_wanted(struct engine_op *op)
+static bool submission_wanted(struct engine_op *op)
 {
-	return !rpc_call_cancelled(((struct operation *)op)->call);
+	return !rpc_call_cancelled(((struct submission *)op)->call);
 }
 
-void operation_submit(struct operation *operation)
+void submission_send(struct submission *submission)
 {
-	const struct service *service = rpc_call_service(operation->call);
+	const struct service *service = rpc_call_service(submission->call);
 
-	rpc_call_ref(operation->call);
-	operation->engine.wanted = operation_wanted;
-	operation->engine.done = operation_done;
-	operation->engine.there = &operation->there;
-	engine_submit(service->engine, &operation->engine);
+	rpc_call_ref(submission->call);
+	submission->engine.wanted = submission_wanted;
+	submission->engine.done = submission_done;
+	submission->engine.there = &submission->there;
+	engine_submit(service->engine, &submission->engine);
 }
