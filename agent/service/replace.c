@@ -48,18 +48,22 @@ static void replace_answer(struct submission *submission)
 	rpc_call_finish(submission->call, NULL, &response.base);
 }
 
+static void locate_in(struct fault *fault, const char *list, size_t n)
+{
+	char place[40];
+
+	snprintf(place, sizeof(place), "%s[%zu]", list, n);
+	fault_prefix(fault, place);
+}
+
 /* Marks are counted over all chunks, as UpdateResult.index is. */
 static void replace_locate(const struct submission *submission,
 			   const struct engine_update *failed, struct fault *fault)
 {
-	char place[32];
-
-	if (failed) {
-		snprintf(place, sizeof(place), "marks[%zu]", submission->engine.failed_update);
-		fault_prefix(fault, place);
-	} else if (strcmp(fault->field, "options.election_id") == 0) {
+	if (failed)
+		locate_in(fault, "marks", submission->engine.failed_update);
+	else if (strcmp(fault->field, "options.election_id") == 0)
 		fault_prefix(fault, "begin");
-	}
 }
 
 /* ---- life ---- */
@@ -157,40 +161,51 @@ static int read_begin(struct rpc_call *call, const Waymark__V1__ReplaceBegin *be
 }
 
 /* What staging_add() said, as a fault. */
-static int refuse_mark(const struct staging *staging, int error, struct fault *fault)
+static void refuse_mark(const struct staging *staging, int error, struct fault *fault)
 {
-	if (error == -EEXIST)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_REPEATED_MATCH,
-				 "match", "this match was declared before");
-	if (error == -ENOSPC) {
+	if (error == -EEXIST) {
+		fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_REPEATED_MATCH, "match",
+			  "this match was declared before");
+	} else if (error == -ENOSPC) {
 		fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL, NULL,
 			  "more than %zu marks: the tables have no room for them",
 			  staging->marks_max);
 		fault->subject = "marks";
-		return error;
+	} else {
+		fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
+			  "no memory for more marks: all open ReplaceMarks streams share %zu "
+			  "octets",
+			  staging->octets_max);
 	}
-	return fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
-			 "no memory for more marks: all open ReplaceMarks streams share %zu "
-			 "octets",
-			 staging->octets_max);
 }
 
-/* A mark whose match cannot be read could be any that is there, and ends the stream. What else
- * is bad fails that mark alone, if it may. */
+/* The n-th of a chunk. A mark whose match cannot be read could be any that is there, and ends
+ * the stream. What else is bad fails that mark alone, if it may. */
 static int read_mark(struct replace *replace, const struct registry *registry,
-		     const Waymark__V1__Mark *message, struct fault *fault)
+		     const Waymark__V1__Mark *message, size_t n, struct fault *fault)
 {
+	struct staging *staging = &replace->staging;
 	struct engine_update update = {.verb = UPDATE_SET, .cookie = ""};
 	struct fault bad;
+	bool is_bad;
 	int r = wire_read_match(message->match, &update.match, fault);
 
+	if (r < 0) {
+		fault_prefix(fault, "match");
+	} else {
+		is_bad = wire_read_settings(message, registry, &update, &bad) < 0;
+		if (is_bad && replace->submission.engine.all_or_nothing) {
+			*fault = bad;
+			locate_in(fault, "marks", staging->n);
+			return -EINVAL;
+		}
+		r = staging_add(staging, &update, is_bad ? &bad : NULL);
+		if (r < 0)
+			refuse_mark(staging, r, fault);
+	}
 	if (r < 0)
-		return fault_prefix(fault, "match"), r;
-	r = wire_read_settings(message, registry, &update, &bad);
-	if (r < 0 && replace->submission.engine.all_or_nothing)
-		return *fault = bad, r;
-	r = staging_add(&replace->staging, &update, r < 0 ? &bad : NULL);
-	return r < 0 ? refuse_mark(&replace->staging, r, fault) : 0;
+		locate_in(fault, "chunk.marks", n);
+	return r;
 }
 
 static int read_chunk(struct rpc_call *call, const Waymark__V1__ReplaceChunk *chunk,
@@ -198,20 +213,13 @@ static int read_chunk(struct rpc_call *call, const Waymark__V1__ReplaceChunk *ch
 {
 	const struct service *service = rpc_call_service(call);
 	struct replace *replace = rpc_call_data(call);
-	char place[32];
+	int r = 0;
 
 	if (!replace || replace->committed)
 		return refuse_step(fault, "chunk", "comes between begin and commit");
-	for (size_t i = 0; i < chunk->n_marks; i++) {
-		int r = read_mark(replace, service->registry, chunk->marks[i], fault);
-
-		if (r < 0) {
-			snprintf(place, sizeof(place), "chunk.marks[%zu]", i);
-			fault_prefix(fault, place);
-			return r;
-		}
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < chunk->n_marks; i++)
+		r = read_mark(replace, service->registry, chunk->marks[i], i, fault);
+	return r;
 }
 
 static int read_commit(struct rpc_call *call, const Waymark__V1__ReplaceCommit *commit,
@@ -266,7 +274,8 @@ void handle_replace_end(struct rpc_call *call)
 	struct fault fault;
 
 	if (!replace || !replace->committed) {
-		refuse_step(&fault, "commit", "is missing: the stream ended without it");
+		refuse_step(&fault, replace ? "commit" : "begin",
+			    "is missing: the stream ended without it");
 		replace_refuse(call, &fault);
 		return;
 	}
