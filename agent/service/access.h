@@ -6,7 +6,7 @@
 #define WAYMARK_ACCESS_H
 
 #include "rpc/peer.h"
-
+#include "service/policy.h"
 
 /* Root on the unix socket, every holder of a verified certificate, and whoever reaches the
  * plaintext listener that an administrator has opened on loopback: admin. Others: none. */

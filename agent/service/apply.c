@@ -86,12 +86,11 @@ static struct apply *apply_new(size_t n_updates)
 static int read_update(const Waymark__V1__MarkUpdate *message, struct rpc_call *call,
 		       struct engine_update *ret, struct fault *fault)
 {
-	const struct service *service = rpc_call_service(call);
 	int r;
 
 	switch (message->update_case) {
 	case WAYMARK__V1__MARK_UPDATE__UPDATE_SET:
-		r = wire_read_mark(message->set, service->registry, ret, fault);
+		r = submission_read_mark(call, message->set, ret, fault);
 		if (r < 0)
 			return fault_prefix(fault, "set"), r;
 		r = submission_keep(call, &ret->cookie, fault);

@@ -181,24 +181,23 @@ static void refuse_mark(const struct staging *staging, int error, struct fault *
 
 /* The n-th of a chunk. A mark whose match cannot be read could be any that is there, and ends
  * the stream. What else is bad fails that mark alone, if it may. */
-static int read_mark(struct replace *replace, const struct registry *registry,
+static int read_mark(struct replace *replace, const struct rpc_call *call,
 		     const Waymark__V1__Mark *message, size_t n, struct fault *fault)
 {
 	struct staging *staging = &replace->staging;
 	struct engine_update update = {.verb = UPDATE_SET, .cookie = ""};
 	struct fault bad;
-	bool is_bad;
-	int r = wire_read_match(message->match, &update.match, fault);
+	bool is_bad = submission_read_mark(call, message, &update, &bad) < 0;
+	int r;
 
-	if (r < 0) {
-		fault_prefix(fault, "match");
+	if (is_bad && wire_read_match(message->match, &update.match, NULL) < 0) {
+		*fault = bad;
+		r = -EINVAL;
+	} else if (is_bad && replace->submission.engine.all_or_nothing) {
+		*fault = bad;
+		locate_in(fault, "marks", staging->n);
+		return -EINVAL;
 	} else {
-		is_bad = wire_read_settings(message, registry, &update, &bad) < 0;
-		if (is_bad && replace->submission.engine.all_or_nothing) {
-			*fault = bad;
-			locate_in(fault, "marks", staging->n);
-			return -EINVAL;
-		}
 		r = staging_add(staging, &update, is_bad ? &bad : NULL);
 		if (r < 0)
 			refuse_mark(staging, r, fault);
@@ -211,14 +210,13 @@ static int read_mark(struct replace *replace, const struct registry *registry,
 static int read_chunk(struct rpc_call *call, const Waymark__V1__ReplaceChunk *chunk,
 		      struct fault *fault)
 {
-	const struct service *service = rpc_call_service(call);
 	struct replace *replace = rpc_call_data(call);
 	int r = 0;
 
 	if (!replace || replace->committed)
 		return refuse_step(fault, "chunk", "comes between begin and commit");
 	for (size_t i = 0; r == 0 && i < chunk->n_marks; i++)
-		r = read_mark(replace, service->registry, chunk->marks[i], i, fault);
+		r = read_mark(replace, call, chunk->marks[i], i, fault);
 	return r;
 }
 

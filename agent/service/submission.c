@@ -13,6 +13,14 @@
 #include "service/service.h"
 #include "service/wire.h"
 
+int submission_read_mark(const struct rpc_call *call, const Waymark__V1__Mark *message,
+			 struct engine_update *ret, struct fault *fault)
+{
+	const struct service *service = rpc_call_service(call);
+
+	return wire_read_mark(message, service->registry, ret, fault);
+}
+
 int submission_keep(struct rpc_call *call, const char **text, struct fault *fault)
 {
 	size_t size = strlen(*text) + 1;

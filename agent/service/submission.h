@@ -32,6 +32,11 @@ struct submission {
 int submission_read_options(struct submission *submission, struct rpc_call *call,
 			    const Waymark__V1__WriteOptions *options, struct fault *fault);
 
+/* wire_read_mark() for a mark that a call sets, whichever RPC it comes by: the one place where
+ * a policy can be asked about marks. */
+int submission_read_mark(const struct rpc_call *call, const Waymark__V1__Mark *message,
+			 struct engine_update *ret, struct fault *fault);
+
 /* A request is gone when its handler returns: puts a copy of *text, which lives as long as the
  * call, in its place. 0, or negative with a fault. */
 int submission_keep(struct rpc_call *call, const char **text, struct fault *fault);

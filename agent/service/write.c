@@ -109,8 +109,7 @@ static struct write *write_new(void (*answer)(struct submission *submission))
 static int read_set(struct write *write, struct rpc_call *call,
 		    const Waymark__V1__SetMarkRequest *request, struct fault *fault)
 {
-	const struct service *service = rpc_call_service(call);
-	int r = wire_read_mark(request->mark, service->registry, &write->update, fault);
+	int r = submission_read_mark(call, request->mark, &write->update, fault);
 
 	if (r < 0)
 		return fault_prefix(fault, "mark"), r;

@@ -346,7 +346,7 @@ static void test_update_of_nothing(void **state)
 	r.updates[1].update_case = WAYMARK__V1__MARK_UPDATE__UPDATE__NOT_SET;
 	r.apply.atomicity = WAYMARK__V1__ATOMICITY__ATOMICITY_ALL_OR_NOTHING;
 	handle_apply_marks(NULL, &r.apply.base);
-	call_fixture_refused(FAULT_INVALID_ARGUMENT, "MISSING_FIELD", "updates[1].update");
+	call_fixture_refused(FAULT_INVALID_ARGUMENT, "MISSING_FIELD", "updates[1]");
 }
 
 static void test_too_many_updates(void **state)
