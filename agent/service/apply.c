@@ -102,8 +102,8 @@ static int read_update(const Waymark__V1__MarkUpdate *message, struct rpc_call *
 			return fault_prefix(fault, "clear"), r;
 		break;
 	default:
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_MISSING_FIELD,
-				 "update", "an update is required: set or clear");
+		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_MISSING_FIELD, "",
+				 "an update is required: set or clear");
 	}
 	return r < 0 ? r : wire_read_precondition(message->precondition, ret, fault);
 }
