@@ -20,6 +20,8 @@ struct store;
 
 /* Everything that lives as long as the process, in the order in which it is made. */
 struct agent {
+	int argc;
+	char **argv; /* for reading the configuration again */
 	struct config config;
 	struct event_base *base; /* the main loop */
 	struct event *terminate, *interrupt, *news;
@@ -34,7 +36,9 @@ struct agent {
 	struct service service;
 	struct rpc_service methods;
 	struct rpc_server *server;
-	bool serving;
+	bool answering; /* drain is due */
+	_Atomic bool is_open; /* service is filled in, and may be called */
+	bool stopping; /* a signal said so */
 };
 
 /* Logs "cannot STEP: what the error means" and returns the error. */
@@ -48,9 +52,16 @@ int agent_hold_namespace(struct agent *agent);
 /* From here on no other agent uses the folder. */
 int agent_open_pins(struct agent *agent);
 int agent_load_datapath(struct agent *agent);
-int agent_open_store(struct agent *agent);
-/* Marks of an earlier agent are ours from here on. */
+/* Marks of an earlier agent are ours from here on. Fills in the service. */
 int agent_start_engine(struct agent *agent);
+
+/* ---- state.c ---- */
+
+/* Refuses to begin with nothing while marks are in force. */
+int agent_open_store(struct agent *agent);
+/* --backup and --restore. Both need none of the steps above. */
+int agent_backup(const struct agent *agent, const char *file);
+int agent_restore(const struct agent *agent, const char *file);
 
 /* ---- interfaces.c ---- */
 
@@ -62,6 +73,10 @@ int agent_attach_interfaces(struct agent *agent);
 
 /* Listens, but answers nobody yet. */
 int agent_make_server(struct agent *agent);
+/* From here on health and reflection answer; calls of marks are refused UNAVAILABLE / STARTING
+ * and asked to come again. */
 int agent_start_server(struct agent *agent);
+/* Everything answers, and health says so. */
+int agent_open_doors(struct agent *agent);
 
 #endif

@@ -82,17 +82,6 @@ int agent_load_datapath(struct agent *agent)
 	return r;
 }
 
-int agent_open_store(struct agent *agent)
-{
-	const struct store_options options = {.directory = agent->config.state_dir};
-	char error[STORE_ERROR_MAX] = "";
-	int r = store_open(&options, &agent->store, error);
-
-	if (r < 0)
-		log_error("%s", error);
-	return r;
-}
-
 static void log_repairs(uint64_t repairs, void *user)
 {
 	(void)user;
@@ -107,7 +96,8 @@ int agent_start_engine(struct agent *agent)
 					 .store = agent->store,
 					 .audit_interval = agent->config.audit_interval *
 							   INT64_C(1000000000),
-					 .repaired = log_repairs};
+					 .repaired = log_repairs,
+					 .user = agent};
 	struct engine_restored restored = {.marks = 0};
 	int r = boot_id_read(options.boot_id);
 
@@ -123,6 +113,5 @@ int agent_start_engine(struct agent *agent)
 					  .attach = agent->attach,
 					  .registry = agent->registry};
 	service_init(&agent->service);
-	agent->methods = service_methods(&agent->service);
 	return 0;
 }

@@ -3,11 +3,16 @@
  * Steps of the start: the gRPC server.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "agent.h"
+#include "core/fault.h"
 #include "descriptor_set.h"
 #include "ops/log.h"
+
+/* A client that came too early tries again after so long; most starts take less. */
+#define START_RETRY_MS 1000
 
 static int listen_everywhere(struct agent *agent)
 {
@@ -37,15 +42,33 @@ static void log_rpc(int severity, const char *text)
 		  "grpc: %s", text);
 }
 
+/* Who may call is asked first: a stranger learns nothing of our state. */
+static bool admit(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
+		  struct rpc_status *status)
+{
+	const struct agent *agent = user;
+
+	if (!service_admit(peer, method, NULL, status))
+		return false;
+	if (atomic_load(&agent->is_open))
+		return true;
+	rpc_status_set(status, FAULT_UNAVAILABLE, FAULT_REASON_STARTING,
+		       "the agent starts and does not know its marks yet");
+	status->retry_after_ms = START_RETRY_MS;
+	return false;
+}
+
 /* Whoever connects waits until the server starts. */
 int agent_make_server(struct agent *agent)
 {
 	const struct rpc_options options = {.error_domain = SERVICE_ERROR_DOMAIN,
-					    .admit = service_admit,
+					    .admit = admit,
+					    .admit_user = agent,
 					    .descriptor_set = descriptor_set,
 					    .descriptor_set_size = descriptor_set_size()};
 	int r;
 
+	agent->methods = service_methods(&agent->service);
 	rpc_set_log(log_rpc);
 	r = rpc_server_new(&options, &agent->server);
 	if (r == 0)
@@ -61,7 +84,13 @@ int agent_start_server(struct agent *agent)
 
 	if (r < 0)
 		return agent_fail(r, "start the server");
-	agent->serving = true;
+	agent->answering = true;
+	return 0;
+}
+
+int agent_open_doors(struct agent *agent)
+{
+	atomic_store(&agent->is_open, true);
 	rpc_server_set_serving(agent->server, true);
 	log_info("serving, version %s", WAYMARK_VERSION);
 	return 0;

@@ -61,6 +61,9 @@ enum fault_code {
 #define FAULT_REASON_TABLE_FULL "TABLE_FULL"
 #define FAULT_REASON_MEMORY "MEMORY"
 
+/* UNAVAILABLE: the agent does not know its marks yet. */
+#define FAULT_REASON_STARTING "STARTING"
+
 /* UNAVAILABLE or INTERNAL: the store failed. INTERNAL: the kernel refused a map write. */
 #define FAULT_REASON_STORE "STORE"
 #define FAULT_REASON_DATAPATH "DATAPATH"

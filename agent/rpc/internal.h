@@ -19,6 +19,7 @@
 
 #include "rpc/arena.h"
 #include "rpc/call.h"
+#include "rpc/limits.h"
 #include "rpc/server.h"
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
@@ -120,7 +121,7 @@ struct rpc_server {
 	size_t n_threads;
 	bool started;
 
-	const struct rpc_service **services;
+	const struct rpc_service *services[RPC_SERVICES_MAX];
 	size_t n_services;
 	struct rpc_entry **entries;
 	size_t n_entries;

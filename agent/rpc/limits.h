@@ -68,6 +68,9 @@
 /* Pause of the accept loop when the system has no descriptors or memory left. */
 #define RPC_ACCEPT_PAUSE_MS 100
 
+/* Services of one server, the built-in ones too; health has a status for each. */
+#define RPC_SERVICES_MAX 16
+
 /* Health.Watch streams in all. Load balancers hold one each; anybody may open them. */
 #define RPC_HEALTH_WATCHERS_MAX 256
 

@@ -153,13 +153,9 @@ static int server_add_method(struct rpc_server *server, const struct rpc_service
 
 int rpc_server_add_service(struct rpc_server *server, const struct rpc_service *service)
 {
-	const struct rpc_service **list =
-		realloc(server->services, (server->n_services + 1) * sizeof(*list));
-
-	if (!list)
-		return -ENOMEM;
-	server->services = list;
-	list[server->n_services++] = service;
+	if (server->n_services == RPC_SERVICES_MAX)
+		return -ENOSPC;
+	server->services[server->n_services++] = service;
 	for (size_t i = 0; i < service->n_methods; i++) {
 		int err = server_add_method(server, service, &service->methods[i]);
 
@@ -207,6 +203,11 @@ int rpc_server_start(struct rpc_server *server)
 void rpc_server_set_serving(struct rpc_server *server, bool serving)
 {
 	health_set(server->health, serving);
+}
+
+void rpc_server_set_ill(struct rpc_server *server, const char *service, bool ill)
+{
+	health_set_ill(server->health, service, ill);
 }
 
 /* With the lock. Until every connection and call is gone; false: the time is over before. */
@@ -279,7 +280,6 @@ void rpc_server_free(struct rpc_server *server)
 	for (size_t i = 0; i < server->n_entries; i++)
 		free(server->entries[i]);
 	free(server->entries);
-	free(server->services);
 	free(server->threads);
 	pthread_cond_destroy(&server->changed);
 	pthread_mutex_destroy(&server->lock);

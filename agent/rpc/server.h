@@ -44,7 +44,8 @@ struct rpc_options {
 /* 0 or -ENOMEM. Health (grpc.health.v1) and reflection (v1 and v1alpha) are built in. */
 int rpc_server_new(const struct rpc_options *options, struct rpc_server **ret);
 
-/* Before start. The service is borrowed until rpc_server_free(). */
+/* Before start. The service is borrowed until rpc_server_free(). 0, -ENOMEM, -EEXIST, or
+ * -ENOSPC: too many. */
 int rpc_server_add_service(struct rpc_server *server, const struct rpc_service *service);
 
 struct rpc_tls_files {
@@ -70,6 +71,10 @@ int rpc_server_start(struct rpc_server *server);
 
 /* What health answers for "" and for every service added. Any thread. */
 void rpc_server_set_serving(struct rpc_server *server, bool serving);
+
+/* While it is ill, health answers NOT_SERVING for this service, whatever it does for "". Any
+ * thread. */
+void rpc_server_set_ill(struct rpc_server *server, const char *service, bool ill);
 
 /* Stops: health NOT_SERVING, no new connections, GOAWAY, streams end with UNAVAILABLE, calls in
  * flight get grace_ms to finish and are cancelled then. Returns when all of them are over.
