@@ -210,12 +210,14 @@ void rpc_server_set_ill(struct rpc_server *server, const char *service, bool ill
 	health_set_ill(server->health, service, ill);
 }
 
-/* With the lock. Until every connection and call is gone; false: the time is over before. */
-static bool server_wait(struct rpc_server *server, const struct timespec *until)
+/* With the lock. Until every call is gone, and every connection if they are asked for; false:
+ * the time is over before. */
+static bool server_wait(struct rpc_server *server, bool connections,
+			const struct timespec *until)
 {
 	int err = 0;
 
-	while (!err && !(server->stop_done && !server->n_calls))
+	while (!err && (server->n_calls || (connections && !server->stop_done)))
 		err = until ? pthread_cond_timedwait(&server->changed, &server->lock, until)
 			    : pthread_cond_wait(&server->changed, &server->lock);
 	return !err;
@@ -235,6 +237,26 @@ static struct timespec time_after(unsigned int ms)
 	return time;
 }
 
+static bool time_is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* With the lock. Calls get all the time there is. Connections without calls do not: a client
+ * that is not polled, as an idle one of Python, reads GOAWAY only with its next call. */
+static void server_settle(struct rpc_server *server, const struct timespec *until)
+{
+	struct timespec linger;
+
+	while (server_wait(server, false, until)) {
+		linger = time_after(RPC_LINGER_MS);
+		if (server_wait(server, true, time_is_later(&linger, until) ? until : &linger))
+			return;
+		if (!server->n_calls)
+			return;
+	}
+}
+
 void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 {
 	struct timespec until = time_after(grace_ms);
@@ -250,11 +272,12 @@ void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 	while (!server->n_threads && !server->stop_done)
 		server_turn(server);
 	pthread_mutex_lock(&server->lock);
-	if (!server_wait(server, &until)) {
+	server_settle(server, &until);
+	if (!server->stop_done || server->n_calls) {
 		pthread_mutex_unlock(&server->lock);
 		grpc_server_cancel_all_calls(server->core);
 		pthread_mutex_lock(&server->lock);
-		server_wait(server, NULL);
+		server_wait(server, true, NULL);
 	}
 	pthread_mutex_unlock(&server->lock);
 	grpc_completion_queue_shutdown(server->queue);

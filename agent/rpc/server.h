@@ -77,7 +77,8 @@ void rpc_server_set_serving(struct rpc_server *server, bool serving);
 void rpc_server_set_ill(struct rpc_server *server, const char *service, bool ill);
 
 /* Stops: health NOT_SERVING, no new connections, GOAWAY, streams end with UNAVAILABLE, calls in
- * flight get grace_ms to finish and are cancelled then. Returns when all of them are over.
+ * flight get grace_ms to finish and are cancelled then. Returns when all of them are over, and
+ * does not wait for clients that just hold a connection.
  * Calls that the C core has read but not handed to us yet it cancels at once, and nobody can
  * keep it from that: clients under load see CANCELLED there, and no handler has seen those
  * calls. */

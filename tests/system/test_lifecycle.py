@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's life: what answers while it starts, what keeps it from starting, and how it ends."""
+
+import fcntl
+import re
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from lib import pb
+from lib.agent import Agent, clean, waymarkd
+from lib.client import SERVICE, Client, Refused
+from lib.send import UdpSender
+
+SERVING = pb.health.HealthCheckResponse.SERVING
+NOT_SERVING = pb.health.HealthCheckResponse.NOT_SERVING
+LISTENING = re.compile(r"\blistening\b")
+PATIENCE = 10
+AT_ONCE = 1.0  # s; the drain may take 2
+
+
+@pytest.fixture
+def begin(network, directory, state_dir):
+    """Starts an agent without waiting for anything; it keeps its marks in state_dir."""
+    with ExitStack() as agents:
+
+        def start(*options: str, target: str = f"unix:{directory}/life.sock", **more) -> Agent:
+            # fmt: off
+            agent = Agent(network.node, "--interface", "lo", "--listen", target,
+                          "--state-dir", str(state_dir), *options, **more,
+                          echo=lambda line: print(line, file=sys.stderr))
+            # fmt: on
+            agent.target = target
+            return agents.enter_context(agent)
+
+        yield start
+
+
+# ---- start ----
+
+
+def test_until_the_marks_stand_it_says_so(begin, state_dir):
+    begin().wait_ready().stop()
+    # LMDB takes this lock when the store is opened: the start stands still there.
+    with open(state_dir / "waymark.mdb-lock", "r+b") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        agent = begin()
+        agent.wait_line(LISTENING, PATIENCE)
+        with Client(agent.target) as client:
+            assert (client.health(), client.health(SERVICE)) == (NOT_SERVING, NOT_SERVING)
+            for call in (
+                lambda: client.set("2001:db8::1", flow_label=1),
+                lambda: client.get("2001:db8::1"),
+                client.marks,
+                client.stats,
+            ):
+                with pytest.raises(Refused) as refused:
+                    call()
+                assert (refused.value.code, refused.value.reason) == ("UNAVAILABLE", "STARTING")
+            fcntl.lockf(lock, fcntl.LOCK_UN)
+            client.wait_serving()
+            assert client.health(SERVICE) == SERVING
+            client.set("2001:db8::1", flow_label=1)
+
+
+def test_the_holder_of_the_state_is_named(begin, start_agent, state_dir, elsewhere):
+    with begin().wait_ready() as agent:
+        # fmt: off
+        done = waymarkd(elsewhere, "--pin-dir=", "--state-dir", str(state_dir),
+                        "--listen", agent.target + ".2")
+        # fmt: on
+        assert done.returncode == 1
+        assert f"{state_dir}/lock: in use by process {agent.pid}" in done.stderr
+
+
+def damage(state_dir) -> None:
+    (state_dir / "waymark.mdb").write_bytes(b"something else")
+
+
+def take_away_the_right(state_dir) -> None:
+    """Root reads everything; a folder in the place of the file nobody does."""
+    (state_dir / "waymark.mdb").unlink()
+    (state_dir / "waymark.mdb").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (damage, "waymark.mdb: damaged, or not Waymark's"),
+        (take_away_the_right, "waymark.mdb: "),
+        (shutil.rmtree, "has no marks, but 1 are in force"),
+    ],
+)
+def test_a_refused_start_takes_nothing_off(
+    start_pinned, pin_dir, state_dir, network, capture, destination, spoil, words
+):
+    with start_pinned() as agent, Client(agent.target) as client:
+        client.set(destination, flow_label=9)
+    saved = state_dir.with_name(state_dir.name + "-saved")
+    shutil.copytree(state_dir, saved)
+    try:
+        spoil(state_dir)
+        # fmt: off
+        done = waymarkd(network.node, "--interface", "data0", "--listen", agent.target,
+                        "--pin-dir", str(pin_dir), "--state-dir", str(state_dir))
+        # fmt: on
+        assert done.returncode == 1
+        assert str(state_dir) in done.stderr and words in done.stderr
+        expect_marked(network, capture, destination, 9)
+    finally:
+        shutil.rmtree(state_dir, ignore_errors=True)
+        shutil.copytree(saved, state_dir)
+        shutil.rmtree(saved)
+    with start_pinned() as agent, Client(agent.target) as client:
+        assert client.get(destination).flow_label == 9
+
+
+def test_a_read_only_directory_refuses_the_start(
+    start_pinned, pin_dir, state_dir, network, capture, destination
+):
+    with start_pinned() as agent, Client(agent.target) as client:
+        client.set(destination, flow_label=9)
+    subprocess.run(["mount", "--bind", state_dir, state_dir], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", state_dir], check=True)
+        # fmt: off
+        done = waymarkd(network.node, "--interface", "data0", "--listen", agent.target,
+                        "--pin-dir", str(pin_dir), "--state-dir", str(state_dir))
+        # fmt: on
+        assert done.returncode == 1 and "Read-only file system" in done.stderr
+        expect_marked(network, capture, destination, 9)
+    finally:
+        subprocess.run(["umount", state_dir], check=True)
+    with start_pinned() as agent, Client(agent.target) as client:
+        assert client.get(destination).flow_label == 9
+
+
+def test_marks_without_a_state_can_be_given_up(
+    start_pinned, pin_dir, state_dir, network, destination
+):
+    with start_pinned() as agent, Client(agent.target) as client:
+        client.set(destination, flow_label=9)
+    shutil.rmtree(state_dir)
+    clean(network.node, pin_dir)
+    with start_pinned() as agent, Client(agent.target) as client:
+        assert client.marks() == []
+
+
+def expect_marked(network, capture, destination, label: int) -> None:
+    before = len(capture.packets(lambda packet: packet.destination == destination))
+    with UdpSender(network.node, destination) as sender:
+        sender.send(b"x")
+    arrived = capture.wait(before + 1, lambda packet: packet.destination == destination)
+    assert arrived[-1].flow_label == label
+
+
+# ---- stop ----
+
+
+def test_a_client_that_only_holds_a_connection_does_not_hold_up_the_end(begin):
+    agent = begin().wait_ready()
+    with Client(agent.target) as client:
+        client.stats()
+        begun = time.monotonic()
+        agent.stop()
+        assert time.monotonic() - begun < AT_ONCE
