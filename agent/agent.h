@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "ops/config.h"
+#include "registries.h"
 #include "rpc/server.h"
 #include "service/service.h"
 
@@ -24,8 +25,8 @@ struct agent {
 	char **argv; /* for reading the configuration again */
 	struct config config;
 	struct event_base *base; /* the main loop */
-	struct event *terminate, *interrupt, *news;
-	struct registry *registry;
+	struct event *terminate, *interrupt, *hangup, *news;
+	struct registries registries;
 	int namespace; /* held, or -1 */
 	struct pin_folder *pins; /* NULL: nothing is pinned */
 	struct store *store;
@@ -38,15 +39,18 @@ struct agent {
 	struct rpc_server *server;
 	bool answering; /* drain is due */
 	_Atomic bool is_open; /* service is filled in, and may be called */
-	bool stopping; /* a signal said so */
+	bool stopping, must_reload; /* a signal said so */
 };
 
 /* Logs "cannot STEP: what the error means" and returns the error. */
 int agent_fail(int error, const char *step);
 
-/* ---- marks.c: 0 or negative errno ---- */
+/* ---- interfaces.c: 0 or negative errno, as all steps ---- */
 
 int agent_load_registry(struct agent *agent);
+
+/* ---- marks.c ---- */
+
 /* From here on we are the only agent in this network namespace. */
 int agent_hold_namespace(struct agent *agent);
 /* From here on no other agent uses the folder. */
@@ -66,10 +70,17 @@ int agent_restore(const struct agent *agent, const char *file);
 /* ---- interfaces.c ---- */
 
 int agent_prepare_attach(struct agent *agent);
+/* After another registry was loaded: calls get its names, and the observer knows its pairs. */
+void agent_use_registry(struct agent *agent);
+/* What the configuration says now. 0 or negative errno. */
+int agent_want_interfaces(struct agent *agent);
 /* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
 int agent_attach_interfaces(struct agent *agent);
 
 /* ---- serve.c ---- */
+
+/* certificate is NULL without TLS. */
+struct rpc_tls_files agent_tls_files(const struct config *config);
 
 /* Listens, but answers nobody yet. */
 int agent_make_server(struct agent *agent);
@@ -78,5 +89,10 @@ int agent_make_server(struct agent *agent);
 int agent_start_server(struct agent *agent);
 /* Everything answers, and health says so. */
 int agent_open_doors(struct agent *agent);
+
+/* ---- reload.c ---- */
+
+/* Once the doors are open. Logs what it makes of it. */
+void agent_reload(struct agent *agent);
 
 #endif

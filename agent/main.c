@@ -5,14 +5,15 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "core/engine.h"
-#include "core/registry.h"
 #include "datapath/attach.h"
 #include "datapath/clean.h"
 #include "datapath/datapath.h"
@@ -41,6 +42,18 @@ static void stop(evutil_socket_t signal, short what, void *user)
 	event_base_loopbreak(agent->base);
 }
 
+/* A start that is not over ends with it. */
+static void hang_up(evutil_socket_t signal, short what, void *user)
+{
+	struct agent *agent = user;
+
+	(void)signal;
+	(void)what;
+	agent->must_reload = !atomic_load(&agent->is_open);
+	if (!agent->must_reload)
+		agent_reload(agent);
+}
+
 /* From here on a signal waits until a step has ended. */
 static int catch_signals(struct agent *agent)
 {
@@ -50,8 +63,10 @@ static int catch_signals(struct agent *agent)
 		return agent_fail(-ENOMEM, "make the main loop");
 	agent->terminate = evsignal_new(agent->base, SIGTERM, stop, agent);
 	agent->interrupt = evsignal_new(agent->base, SIGINT, stop, agent);
-	if (!agent->terminate || !agent->interrupt || event_add(agent->terminate, NULL) < 0 ||
-	    event_add(agent->interrupt, NULL) < 0)
+	agent->hangup = evsignal_new(agent->base, SIGHUP, hang_up, agent);
+	if (!agent->terminate || !agent->interrupt || !agent->hangup ||
+	    event_add(agent->terminate, NULL) < 0 || event_add(agent->interrupt, NULL) < 0 ||
+	    event_add(agent->hangup, NULL) < 0)
 		return agent_fail(-ENOMEM, "catch signals");
 	return 0;
 }
@@ -81,6 +96,8 @@ static int run(struct agent *agent)
 		if (r == 0 && is_stopping(agent))
 			return 0;
 	}
+	if (r == 0 && agent->must_reload)
+		agent_reload(agent);
 	if (r == 0 && event_base_dispatch(agent->base) < 0)
 		r = agent_fail(-EIO, "run the main loop");
 	return r;
@@ -113,8 +130,10 @@ static void done(struct agent *agent)
 	/* An agent that gave way to another one must not take that one's filters off. */
 	const bool clean_after = agent->config.detach && agent->pins && agent->attach;
 
-	if (agent->answering)
+	if (agent->answering) {
+		sd_notify(0, "STOPPING=1");
 		rpc_server_drain(agent->server, DRAIN_MS);
+	}
 	engine_free(agent->engine);
 	rpc_server_free(agent->server);
 	if (agent->news)
@@ -128,11 +147,13 @@ static void done(struct agent *agent)
 	if (agent->namespace >= 0)
 		close(agent->namespace);
 	store_close(agent->store);
-	registry_free(agent->registry);
+	registries_done(&agent->registries);
 	if (agent->terminate)
 		event_free(agent->terminate);
 	if (agent->interrupt)
 		event_free(agent->interrupt);
+	if (agent->hangup)
+		event_free(agent->hangup);
 	if (agent->base)
 		event_base_free(agent->base);
 	config_done(&agent->config);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include "agent.h"
 #include "core/fault.h"
@@ -14,12 +15,17 @@
 /* A client that came too early tries again after so long; most starts take less. */
 #define START_RETRY_MS 1000
 
+struct rpc_tls_files agent_tls_files(const struct config *config)
+{
+	return (struct rpc_tls_files){.certificate = config->tls.certificate,
+				      .key = config->tls.key,
+				      .client_ca = config->tls.client_ca};
+}
+
 static int listen_everywhere(struct agent *agent)
 {
 	const struct config *config = &agent->config;
-	const struct rpc_tls_files files = {.certificate = config->tls.certificate,
-					    .key = config->tls.key,
-					    .client_ca = config->tls.client_ca};
+	const struct rpc_tls_files files = agent_tls_files(config);
 	const struct rpc_tls_files *tls = files.certificate ? &files : NULL;
 
 	for (size_t i = 0; i < config->listen.n; i++) {
@@ -93,5 +99,6 @@ int agent_open_doors(struct agent *agent)
 	atomic_store(&agent->is_open, true);
 	rpc_server_set_serving(agent->server, true);
 	log_info("serving, version %s", WAYMARK_VERSION);
+	sd_notify(0, "READY=1");
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "rpc/fd_table.h"
 #include "rpc/internal.h"
 #include "rpc/limits.h"
+#include "rpc/signals.h"
 #include "rpc/tls.h"
 #include "rpc/unix_listener.h"
 
@@ -24,7 +25,7 @@
 struct listener {
 	struct listener *next;
 	int port; /* 0: a unix socket */
-	struct tls *tls;
+	struct tls *tls, *fresh; /* fresh: read, but not in use yet */
 	struct unix_listener *socket;
 	grpc_server_credentials *socket_credentials;
 	struct rpc_server *server;
@@ -36,6 +37,7 @@ static void listener_free(struct listener *listener)
 	if (listener->socket_credentials)
 		grpc_server_credentials_release(listener->socket_credentials);
 	tls_free(listener->tls);
+	tls_free(listener->fresh);
 	free(listener);
 }
 
@@ -228,6 +230,39 @@ int rpc_server_listen(struct rpc_server *server, const char *address,
 	listener->next = server->listeners;
 	server->listeners = take(listener);
 	return 0;
+}
+
+static int read_fresh(struct rpc_server *server, struct listener *listener,
+		      const struct rpc_tls_files *files)
+{
+	int err = tls_new(files, &listener->fresh, server->error, sizeof(server->error));
+
+	if (err || tls_works(listener->fresh))
+		return err;
+	snprintf(server->error, sizeof(server->error),
+		 "certificate %s, key %s and client CA %s do not work together",
+		 files->certificate, files->key, files->client_ca);
+	return -EINVAL;
+}
+
+int rpc_server_reload_tls(struct rpc_server *server, const struct rpc_tls_files *files,
+			  const char **error)
+{
+	sigset_t before;
+	int err = 0;
+
+	*error = server->error;
+	signals_block(&before);
+	for (struct listener *at = server->listeners; at && !err; at = at->next)
+		err = at->tls ? read_fresh(server, at, files) : 0;
+	signals_restore(&before);
+	for (struct listener *at = server->listeners; at; at = at->next) {
+		if (at->fresh && !err)
+			tls_swap(at->tls, at->fresh);
+		tls_free(at->fresh);
+		at->fresh = NULL;
+	}
+	return err;
 }
 
 int rpc_server_port(const struct rpc_server *server, size_t n)

@@ -63,6 +63,12 @@ int rpc_server_listen(struct rpc_server *server, const char *address,
 		      const struct rpc_tls_files *tls, bool insecure_loopback,
 		      const char **error);
 
+/* Connections from now on get what these files hold now; those that are open stay. Any time
+ * after the listeners were made. 0; else negative errno, everything is as before, and *error
+ * (as above) names the file. */
+int rpc_server_reload_tls(struct rpc_server *server, const struct rpc_tls_files *files,
+			  const char **error);
+
 /* TCP port of the n-th "host:port" listener, in the order of rpc_server_listen(); 0: none. */
 int rpc_server_port(const struct rpc_server *server, size_t n);
 

@@ -2,8 +2,11 @@
 """The agent's life: what answers while it starts, what keeps it from starting, and how it ends."""
 
 import fcntl
+import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +17,9 @@ import pytest
 from lib import pb
 from lib.agent import Agent, clean, waymarkd
 from lib.client import SERVICE, Client, Refused
+from lib.net import Network
 from lib.send import UdpSender
+from lib.tls import Authority
 
 SERVING = pb.health.HealthCheckResponse.SERVING
 NOT_SERVING = pb.health.HealthCheckResponse.NOT_SERVING
@@ -156,6 +161,103 @@ def expect_marked(network, capture, destination, label: int) -> None:
         sender.send(b"x")
     arrived = capture.wait(before + 1, lambda packet: packet.destination == destination)
     assert arrived[-1].flow_label == label
+
+
+# ---- reload ----
+
+
+RELOADED = re.compile("info: reloaded$")
+NOT_RELOADED = re.compile("error: not reloaded")
+
+
+def registry(path, experiment: str) -> None:
+    activities = [{"activityName": "run", "activityId": 7}]
+    row = {"expName": experiment, "expId": 9, "activities": activities}
+    text = json.dumps({"experiments": [row], "modified": experiment})
+    # At once: whoever reads it meanwhile sees the one or the other.
+    new = path.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.rename(path)
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Configuration and registry in a directory; configure(text) writes the former."""
+    registry(tmp_path / "registry.json", "lab")
+
+    def configure(text: str):
+        path = tmp_path / "waymark.yaml"
+        path.write_text(f"registry: registry.json\n{text}\n", encoding="utf-8")
+        return path
+
+    configure.directory = tmp_path
+    return configure
+
+
+def test_what_may_change_changes_and_the_rest_is_named(start_agent, site, destination):
+    path = site("interfaces: [ctl0]")
+    with start_agent("--config", str(path)) as agent, Client(agent.target) as client:
+        tag = {"experiment_id": 9, "activity_id": 7}
+        assert client.set(destination, scitag=tag).mark.scitag.experiment == "lab"
+        registry(site.directory / "registry.json", "hall")
+        site("interfaces: [lo, nosuch0]\nlog: {level: debug}\naudit_interval: 5m")
+        os.kill(agent.pid, signal.SIGHUP)
+        agent.wait_line(RELOADED, PATIENCE)
+        assert client.get(destination).scitag.experiment == "hall"
+        assert client.set(destination, scitag={"experiment": "HALL"}).mark.revision > 1
+        stats = client.stats()
+        assert stats.node.registry_modified == "hall"
+        rows = {row.name: row for row in stats.interfaces}
+        assert set(rows) == {"data0", "lo", "nosuch0"} and rows["nosuch0"].error
+        assert not rows["lo"].error
+        agent.wait_line(re.compile("audit_interval: .* next start"), PATIENCE)
+        assert "interface ctl0: detached" in agent.log
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda site: site("interfaces: [lo]\nnonsense: 1"), "waymark.yaml:3"),
+        (lambda site: (site.directory / "registry.json").write_text("{"), "registry.json"),
+    ],
+)
+def test_a_bad_file_changes_nothing(start_agent, site, destination, spoil, words):
+    path = site("interfaces: [ctl0]")
+    with start_agent("--config", str(path)) as agent, Client(agent.target) as client:
+        site("interfaces: [lo]\nlog: {level: error}")
+        spoil(site)
+        os.kill(agent.pid, signal.SIGHUP)
+        agent.wait_line(NOT_RELOADED, PATIENCE)
+        assert words in agent.log
+        stats = client.stats()
+        assert {row.name for row in stats.interfaces} == {"data0", "ctl0"}
+        assert stats.node.registry_modified == "lab"
+        assert client.set(destination, scitag={"experiment": "lab"}).mark.revision
+
+
+def test_certificates_are_renewed_and_a_bad_pair_is_not_taken(start_agent, directory):
+    old, new = Authority(directory / "pki"), Authority(directory / "pki-new")
+    target = f"[{Network.agent_address}]:50551"
+    names = ("node.example.org", Network.agent_address)
+    agent = start_agent("--listen", target, *old.agent(*names))
+    new.agent(*names)
+    before = old.client("cn", "cn:before")
+    with agent, Client(target, before) as client:
+        client.stats()
+        shutil.copy(new.directory / "agent.key", old.directory / "agent.key")
+        os.kill(agent.pid, signal.SIGHUP)
+        agent.wait_line(NOT_RELOADED, PATIENCE)
+        assert "do not work together" in agent.log
+        with Client(target, before) as another:
+            another.stats()
+        after = new.client("cn", "cn:after")
+        for file in ("agent.pem", "ca.pem"):
+            shutil.copy(new.directory / file, old.directory / file)
+        os.kill(agent.pid, signal.SIGHUP)
+        agent.wait_line(RELOADED, PATIENCE)
+        with Client(target, after) as another:
+            assert another.stats().caller.identity == "cn:after"
+        client.stats()
 
 
 # ---- stop ----
