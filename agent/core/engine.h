@@ -22,7 +22,7 @@ struct store;
 struct engine;
 
 enum outcome {
-	OUTCOME_NONE,
+	OUTCOME_NONE, /* failed, or not tried */
 	OUTCOME_CREATED,
 	OUTCOME_UPDATED,
 	OUTCOME_UNCHANGED,
@@ -30,19 +30,83 @@ enum outcome {
 	OUTCOME_ABSENT,
 };
 
-enum engine_verb {
-	ENGINE_SET,
-	ENGINE_CLEAR,
-	ENGINE_EXPIRE, /* the engine's own: removes the mark if its deadline has passed */
+/* ---- one mark's change ---- */
+
+enum update_verb { UPDATE_SET, UPDATE_CLEAR };
+
+struct engine_update {
+	/* In. */
+	struct match match;
+	struct mark_action action; /* SET */
+	uint8_t verb; /* enum update_verb */
+	uint8_t lifetime; /* SET: enum mark_lifetime */
+	bool must_not_exist; /* SET */
+	uint64_t if_revision; /* 0: no condition */
+	uint64_t ttl; /* SET with MARK_TTL: ns */
+	uint64_t lease; /* SET with MARK_LEASE: id. Out: of the mark, private ones too */
+	const char *cookie; /* SET: at most MARK_COOKIE_MAX octets; borrowed until done() */
+
+	/* In: set if the caller has refused it already. Out: why it failed; NULL: it did not.
+	 * engine_op_done() frees it. */
+	struct fault *fault;
+
+	/* Out. */
+	uint8_t outcome; /* enum outcome */
+	uint64_t revision; /* of the change; UNCHANGED: of the mark; else 0 */
+	int64_t create_time; /* of the mark; ns since 1970 */
+	int64_t deadline; /* of the mark, on CLOCK_BOOTTIME, ns; 0: none */
+	struct traffic_count counters; /* of the mark; REMOVED: final */
 };
 
-/* One operation. The caller owns it until engine_submit() and again from done() on. */
+/* Marks an update as failed: its fault, to be filled with fault_set(). Never NULL. */
+struct fault *engine_update_refuse(struct engine_update *update);
+
+/* ---- an operation: what one call does ---- */
+
+enum engine_verb {
+	/* Carries out `updates` in order. */
+	ENGINE_APPLY,
+	/* The owner's marks become what `updates` (all SET, no match twice) say: they are
+	 * carried out, and the owner's other marks removed. Those that were refused beforehand
+	 * keep the mark that is there. */
+	ENGINE_REPLACE,
+	ENGINE_GRANT, /* makes a lease of `ttl` */
+	ENGINE_RENEW, /* moves the deadline of `lease` */
+	ENGINE_REVOKE, /* removes `lease` and all that hangs on it */
+};
+
+/* A lease that marks can share. */
+struct engine_lease {
+	uint64_t id;
+	uint64_t ttl; /* ns */
+	int64_t deadline; /* on CLOCK_BOOTTIME, ns */
+	uint64_t marks; /* that hang on it */
+	char owner[MARK_OWNER_MAX + 1];
+};
+
+/* The caller owns it until engine_submit() and again from done() on. */
 struct engine_op {
+	/* In. */
 	enum engine_verb verb;
-	/* SET: match, action, cookie, lifetime and ttl. CLEAR: match. Both: owner, for whom the
-	 * call acts. Out, unless ABSENT or refused: the mark as it stands, or as it was
-	 * removed. */
-	struct mark mark;
+	const char *owner; /* for whom the call acts, 1..MARK_OWNER_MAX octets; borrowed */
+	bool is_admin; /* may renew and revoke leases of others */
+	bool for_other; /* an admin acts for another owner: may reset the fence */
+	bool validate_only; /* everything is checked and answered, nothing changed */
+	bool all_or_nothing; /* a failed update fails the operation, and nothing is changed */
+	uint64_t election_id; /* 0: none */
+	uint64_t quota; /* marks that the owner may have; 0: no limit */
+	uint64_t lease_quota; /* leases that the owner may have; 0: no limit */
+	struct engine_update *updates; /* APPLY, REPLACE; borrowed */
+	size_t n_updates;
+	uint64_t if_owner_revision; /* REPLACE; 0: no condition */
+	uint64_t lease; /* RENEW, REVOKE: id */
+	uint64_t ttl; /* GRANT: ns */
+	/* Where to put a copy of the mark that the (last) update removed, or that stands in its
+	 * way (NOT_OWNER, MARK, REVISION_MISMATCH); its revision is 0 if there is none. NULL:
+	 * not wanted. Borrowed. */
+	struct mark *there;
+	int64_t there_deadline; /* out: of *there; 0: none */
+
 	/* May the operation still be applied? Asked once, at its turn, on the writer's thread.
 	 * NULL: yes. */
 	bool (*wanted)(struct engine_op *op);
@@ -50,17 +114,24 @@ struct engine_op {
 	void (*done)(struct engine_op *op);
 
 	/* Out. */
-	enum outcome outcome; /* OUTCOME_NONE: refused (fault), or not wanted (fault.code 0) */
-	struct traffic_count counters; /* of `mark` */
-	int64_t deadline; /* of `mark`, on CLOCK_BOOTTIME, ns; 0: none */
-	uint64_t revision; /* of the change, else the newest */
+	bool cancelled; /* it was not wanted any more; nothing was changed */
+	/* Why the operation as a whole failed, and nothing was changed (but perhaps the stored
+	 * election id); code 0: it did not. With all_or_nothing the first failed update's. */
 	struct fault fault;
-	/* The mark that stands in the way, where fault.reason is NOT_OWNER. */
-	struct mark conflict;
+	size_t failed_update; /* whose fault that is */
+	uint64_t revision; /* of the last change that it made, else the newest */
+	uint64_t created, updated, unchanged, removed, absent, failed; /* numbers of marks */
+	struct engine_lease granted; /* GRANT, RENEW: the lease as it is now */
+	enum outcome outcome; /* REVOKE: REMOVED or ABSENT */
 
 	/* The engine's. */
 	struct engine_op *next;
 };
+
+/* Frees what the engine has put into the operation; the operation itself is the caller's. */
+void engine_op_done(struct engine_op *op);
+
+/* ---- life ---- */
 
 struct engine_options {
 	struct datapath *datapath; /* borrowed until engine_free() */
@@ -69,6 +140,12 @@ struct engine_options {
 	int64_t audit_interval; /* ns between two audits of the kernel's maps; 0: none */
 	/* An audit has put so many entries right. On the writer's thread; may be NULL. */
 	void (*repaired)(uint64_t repairs, void *user);
+	/* Readers see changes up to this revision from now on. On the writer's thread, which it
+	 * must not hold up; may be NULL. */
+	void (*published)(uint64_t revision, void *user);
+	/* The store could not commit, with this negative errno; or 0: it can again. On the
+	 * writer's thread; may be NULL. */
+	void (*store_failed)(int error, void *user);
 	void *user;
 };
 
@@ -90,6 +167,8 @@ void engine_free(struct engine *engine);
 
 void engine_submit(struct engine *engine, struct engine_op *op);
 
+/* ---- readers ---- */
+
 /* A reader's answer. */
 struct engine_mark {
 	struct mark mark;
@@ -101,7 +180,7 @@ struct engine_mark {
 int engine_get(struct engine *engine, const struct match *match, struct engine_mark *ret);
 
 /* The mark that a packet described by this match gets: the most specific one that covers
- * it. 0; -ENOENT; else what the store says. */
+ * it and has not expired. 0; -ENOENT; else what the store says. */
 int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret);
 
 /* Current counters and deadline of the mark with this match; zero if there is none. */
@@ -118,6 +197,9 @@ int engine_scan(struct engine *engine, uint64_t after,
 /* Newest revision that readers see, 0 at first. */
 uint64_t engine_revision(struct engine *engine);
 
+/* Newest revision whose removal may be forgotten. */
+uint64_t engine_compact_revision(struct engine *engine);
+
 #define ENGINE_STATE_ID_SIZE 16
 
 /* Random; new only when revisions could repeat. */
@@ -126,7 +208,39 @@ void engine_state_id(struct engine *engine, uint8_t ret[static ENGINE_STATE_ID_S
 /* Entries that audits have put right since the start. */
 uint64_t engine_repairs(struct engine *engine);
 
-/* Number of marks that this owner has. */
-uint64_t engine_owner_marks(struct engine *engine, const char *owner);
+/* What an owner has. All zero for one that nobody has seen. */
+struct engine_owner {
+	uint64_t marks, leases;
+	uint64_t election_id; /* the highest it has shown; 0: none */
+};
+
+struct engine_owner engine_owner(struct engine *engine, const char *owner);
+
+/* Calls `each` for the shared leases with an id above `after`, in the order of their ids, until
+ * it returns non-zero; returns that, or 0. `each` must not block or call the engine. */
+int engine_leases(struct engine *engine, uint64_t after,
+		  int (*each)(const struct engine_lease *lease, void *user), void *user);
+
+/* ---- changes, for watches ---- */
+
+/* One change; valid for the call only. Either mark or removal is set. */
+struct engine_change {
+	uint64_t revision;
+	const struct mark *mark;
+	int64_t deadline; /* of `mark`, on CLOCK_BOOTTIME, ns; 0: none */
+	const struct removal *removal;
+};
+
+/* Passes changes after revision `after`, in the order of revisions: every mark that is still as
+ * that revision made it, and every removal with a revision above `removals_after`. Looks at so
+ * many records as one short read transaction takes (some thousands), so call it again until
+ * it stands still. `each` may stop it with non-zero; the change that it was given counts as
+ * passed. Returns the revision up to which all was passed or skipped, at most
+ * engine_revision(); `after` if there is nothing; *ret_error: 0, or negative errno if the store
+ * cannot be read. -ESTALE: removals above max(after, removals_after) may be forgotten already.
+ */
+uint64_t engine_changes(struct engine *engine, uint64_t after, uint64_t removals_after,
+			int (*each)(const struct engine_change *change, void *user), void *user,
+			int *ret_error);
 
 #endif

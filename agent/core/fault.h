@@ -19,6 +19,7 @@ enum fault_code {
 	FAULT_RESOURCE_EXHAUSTED = 8,
 	FAULT_FAILED_PRECONDITION = 9,
 	FAULT_ABORTED = 10,
+	FAULT_OUT_OF_RANGE = 11,
 	FAULT_INTERNAL = 13,
 	FAULT_UNAVAILABLE = 14,
 };
@@ -47,19 +48,40 @@ enum fault_code {
 #define FAULT_REASON_CONFLICT "CONFLICT"
 #define FAULT_REASON_PAGE_TOKEN "PAGE_TOKEN" /* not ours, or of another state or filter */
 
-/* NOT_FOUND: there is no such mark. */
+/* NOT_FOUND: there is no such mark. ALREADY_EXISTS: there is one. */
 #define FAULT_REASON_MARK "MARK"
+/* NOT_FOUND: there is no such lease, or its deadline has passed. */
+#define FAULT_REASON_LEASE "LEASE"
 
 /* PERMISSION_DENIED: the mark is another owner's; the caller's role does not allow the call. */
 #define FAULT_REASON_NOT_OWNER "NOT_OWNER"
 #define FAULT_REASON_NO_ACCESS "NO_ACCESS"
 
-/* ABORTED: the call ended before its turn. */
-#define FAULT_REASON_CANCELLED "CANCELLED"
+/* FAILED_PRECONDITION: a newer primary of this owner has been seen. */
+#define FAULT_REASON_NOT_PRIMARY "NOT_PRIMARY"
 
-/* RESOURCE_EXHAUSTED: no room for another mark; no memory. */
+/* ABORTED: the call ended before its turn; the mark, or some mark of the owner, has another
+ * revision than the call asked for; a stream was silent for too long. */
+#define FAULT_REASON_CANCELLED "CANCELLED"
+#define FAULT_REASON_REVISION_MISMATCH "REVISION_MISMATCH"
+#define FAULT_REASON_IDLE "IDLE"
+
+/* INVALID_ARGUMENT, about a stream: messages in an order or number that makes no sense; a match
+ * that was declared already. */
+#define FAULT_REASON_PROTOCOL "PROTOCOL"
+#define FAULT_REASON_REPEATED_MATCH "REPEATED_MATCH"
+
+/* OUT_OF_RANGE, about resuming a watch. */
+#define FAULT_REASON_COMPACTED "COMPACTED"
+#define FAULT_REASON_STATE_CHANGED "STATE_CHANGED"
+
+/* RESOURCE_EXHAUSTED: no room for another mark; the owner has all it may have; no memory; a
+ * watch that takes nothing; no more watches. */
 #define FAULT_REASON_TABLE_FULL "TABLE_FULL"
+#define FAULT_REASON_QUOTA "QUOTA"
 #define FAULT_REASON_MEMORY "MEMORY"
+#define FAULT_REASON_SLOW_CONSUMER "SLOW_CONSUMER"
+#define FAULT_REASON_WATCHERS "WATCHERS"
 
 /* UNAVAILABLE: the agent does not know its marks yet. */
 #define FAULT_REASON_STARTING "STARTING"
