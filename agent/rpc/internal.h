@@ -113,11 +113,18 @@ struct rpc_call {
 	struct rpc_final final;
 };
 
+/* One that serves the completion queue. */
+struct rpc_thread {
+	struct rpc_server *server;
+	pthread_t thread;
+	_Atomic int64_t turned; /* when it came back to the queue; ms on CLOCK_MONOTONIC */
+};
+
 struct rpc_server {
 	struct rpc_options options;
 	grpc_server *core;
 	grpc_completion_queue *queue;
-	pthread_t *threads;
+	struct rpc_thread *threads;
 	size_t n_threads;
 	bool started;
 

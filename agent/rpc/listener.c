@@ -188,14 +188,16 @@ static int unix_fds(struct rpc_server *server)
 	return fd_table_new(&options, &server->fds);
 }
 
+/* fd: of a socket that listens already, or -1. */
 static int listen_unix(struct rpc_server *server, struct listener *listener,
-		       const char *address)
+		       const char *address, int fd)
 {
 	const char *path = address + strlen(UNIX_PREFIX);
 	int err = -EINVAL;
 
 	if (*path == '/')
-		err = unix_listener_new(path, &listener->socket);
+		err = fd < 0 ? unix_listener_new(path, &listener->socket)
+			     : unix_listener_adopt(fd, &listener->socket);
 	if (!err)
 		err = unix_fds(server);
 	if (!err)
@@ -209,9 +211,9 @@ static int listen_unix(struct rpc_server *server, struct listener *listener,
 	return err;
 }
 
-int rpc_server_listen(struct rpc_server *server, const char *address,
-		      const struct rpc_tls_files *tls, bool insecure_loopback,
-		      const char **error)
+static int add_listener(struct rpc_server *server, const char *address, int fd,
+			const struct rpc_tls_files *tls, bool insecure_loopback,
+			const char **error)
 {
 	cleanup(free_listener) struct listener *listener = calloc(1, sizeof(*listener));
 	int err;
@@ -222,7 +224,7 @@ int rpc_server_listen(struct rpc_server *server, const char *address,
 		return -ENOMEM;
 	listener->server = server;
 	if (!strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)))
-		err = listen_unix(server, listener, address);
+		err = listen_unix(server, listener, address, fd);
 	else
 		err = listen_tcp(server, listener, address, tls, insecure_loopback);
 	if (err)
@@ -230,6 +232,18 @@ int rpc_server_listen(struct rpc_server *server, const char *address,
 	listener->next = server->listeners;
 	server->listeners = take(listener);
 	return 0;
+}
+
+int rpc_server_listen(struct rpc_server *server, const char *address,
+		      const struct rpc_tls_files *tls, bool insecure_loopback,
+		      const char **error)
+{
+	return add_listener(server, address, -1, tls, insecure_loopback, error);
+}
+
+int rpc_server_adopt(struct rpc_server *server, const char *address, int fd, const char **error)
+{
+	return add_listener(server, address, fd, NULL, false, error);
 }
 
 static int read_fresh(struct rpc_server *server, struct listener *listener,

@@ -165,11 +165,28 @@ int rpc_server_add_service(struct rpc_server *server, const struct rpc_service *
 	return 0;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static gpr_timespec next_pulse(const struct rpc_server *server)
+{
+	const unsigned int ms = server->options.pulse_ms;
+
+	if (ms == 0)
+		return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+	return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+			    gpr_time_from_millis(ms, GPR_TIMESPAN));
+}
+
 /* False: the queue is shut down and empty. */
 static bool server_turn(struct rpc_server *server)
 {
-	grpc_event event = grpc_completion_queue_next(
-		server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+	grpc_event event = grpc_completion_queue_next(server->queue, next_pulse(server), NULL);
 
 	if (event.type != GRPC_OP_COMPLETE)
 		return event.type != GRPC_QUEUE_SHUTDOWN;
@@ -179,9 +196,27 @@ static bool server_turn(struct rpc_server *server)
 
 static void *server_run(void *user)
 {
-	while (server_turn(user))
-		;
+	struct rpc_thread *thread = user;
+
+	do
+		atomic_store(&thread->turned, now_ms());
+	while (server_turn(thread->server));
 	return NULL;
+}
+
+bool rpc_server_is_alive(const struct rpc_server *server, unsigned int ms)
+{
+	for (size_t i = 0; i < server->n_threads; i++)
+		if (now_ms() - atomic_load(&server->threads[i].turned) > ms)
+			return false;
+	return true;
+}
+
+static int server_start_thread(struct rpc_server *server, struct rpc_thread *thread)
+{
+	thread->server = server;
+	atomic_init(&thread->turned, now_ms());
+	return signals_thread(&thread->thread, server_run, thread);
 }
 
 int rpc_server_start(struct rpc_server *server)
@@ -194,7 +229,7 @@ int rpc_server_start(struct rpc_server *server)
 	grpc_server_start(server->core);
 	err = slots_post(server);
 	while (!err && server->n_threads < wanted) {
-		err = signals_thread(&server->threads[server->n_threads], server_run, server);
+		err = server_start_thread(server, &server->threads[server->n_threads]);
 		server->n_threads += !err;
 	}
 	return err ? err : listeners_start(server);
@@ -282,7 +317,7 @@ void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 	pthread_mutex_unlock(&server->lock);
 	grpc_completion_queue_shutdown(server->queue);
 	for (size_t i = 0; i < server->n_threads; i++)
-		pthread_join(server->threads[i], NULL);
+		pthread_join(server->threads[i].thread, NULL);
 	while (!server->n_threads && server_turn(server))
 		;
 	grpc_server_destroy(take(server->core));
