@@ -7,10 +7,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
@@ -258,6 +259,58 @@ def test_certificates_are_renewed_and_a_bad_pair_is_not_taken(start_agent, direc
         with Client(target, after) as another:
             assert another.stats().caller.identity == "cn:after"
         client.stats()
+
+
+# ---- systemd ----
+
+
+class Supervisor(AbstractContextManager):
+    """What the agent tells systemd, message by message."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.settimeout(PATIENCE)
+        self.environment = {"NOTIFY_SOCKET": str(path)}
+
+    def __exit__(self, *_):
+        self._socket.close()
+
+    def hear(self) -> dict[str, str]:
+        lines = self._socket.recv(4096).decode().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+
+def test_systemd_hears_of_the_states(begin, tmp_path):
+    with Supervisor(tmp_path / "notify") as supervisor:
+        agent = begin(environment=supervisor.environment)
+        assert supervisor.hear() == {"READY": "1"}
+        with Client(agent.target) as client:
+            assert client.health() == SERVING
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        os.kill(agent.pid, signal.SIGHUP)
+        reloading = supervisor.hear()
+        assert reloading["RELOADING"] == "1" and int(reloading["MONOTONIC_USEC"]) >= before
+        assert supervisor.hear() == {"READY": "1"}
+        agent.stop()
+        assert supervisor.hear() == {"STOPPING": "1"}
+
+
+def test_a_socket_of_systemd_is_served_and_stays(begin, tmp_path):
+    path = tmp_path / "passed.sock"
+    with socket.socket(socket.AF_UNIX) as passed:
+        passed.bind(str(path))
+        passed.listen()
+        # Whoever comes before the agent waits for it.
+        with Client(f"unix:{path}") as client:
+            agent = begin(target=f"unix:{path}", passed=passed)
+            client.wait_serving()
+            assert client.stats().caller.identity == "unix:uid=0"
+            agent.stop()
+        assert path.exists()
+        agent = begin(passed=passed)
+        assert agent.wait_end() == 1
+        assert "passed have no unix:/path in listen" in agent.log
 
 
 # ---- stop ----
