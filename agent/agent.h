@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "core/engine.h"
 #include "ops/config.h"
 #include "registries.h"
 #include "rpc/server.h"
@@ -18,6 +19,15 @@ struct event_base;
 struct links;
 struct pin_folder;
 struct store;
+
+/* See watchdog.c. */
+struct watchdog {
+	struct engine_op question; /* first: done() gets the watchdog back from it */
+	_Atomic bool answered;
+	bool is_told; /* that nobody answers */
+	uint64_t usec; /* that systemd gives; 0: there is no watchdog */
+	struct event *timer;
+};
 
 /* Everything that lives as long as the process, in the order in which it is made. */
 struct agent {
@@ -37,6 +47,7 @@ struct agent {
 	struct service service;
 	struct rpc_service methods;
 	struct rpc_server *server;
+	struct watchdog watchdog;
 	bool answering; /* drain is due */
 	_Atomic bool is_open; /* service is filled in, and may be called */
 	bool stopping, must_reload; /* a signal said so */
@@ -63,6 +74,9 @@ int agent_start_engine(struct agent *agent);
 
 /* Refuses to begin with nothing while marks are in force. */
 int agent_open_store(struct agent *agent);
+/* engine_options.store_failed. While the store is ill, health says NOT_SERVING for our service:
+ * what it writes is refused. "" stays SERVING: it answers what it knows. */
+void agent_store_failed(int error, void *user);
 /* --backup and --restore. Both need none of the steps above. */
 int agent_backup(const struct agent *agent, const char *file);
 int agent_restore(const struct agent *agent, const char *file);
@@ -89,6 +103,12 @@ int agent_make_server(struct agent *agent);
 int agent_start_server(struct agent *agent);
 /* Everything answers, and health says so. */
 int agent_open_doors(struct agent *agent);
+
+/* ---- watchdog.c ---- */
+
+/* How often the threads of the server are to give a sign of life, in ms; 0: nobody asks. */
+unsigned int agent_pulse(struct agent *agent);
+int agent_start_watchdog(struct agent *agent);
 
 /* ---- reload.c ---- */
 

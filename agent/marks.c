@@ -86,6 +86,7 @@ int agent_start_engine(struct agent *agent)
 					 .audit_interval = agent->config.audit_interval *
 							   INT64_C(1000000000),
 					 .repaired = log_repairs,
+					 .store_failed = agent_store_failed,
 					 .user = agent};
 	struct engine_restored restored = {.marks = 0};
 	int r = boot_id_read(options.boot_id);

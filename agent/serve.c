@@ -103,6 +103,7 @@ int agent_make_server(struct agent *agent)
 	const struct rpc_options options = {.error_domain = SERVICE_ERROR_DOMAIN,
 					    .admit = admit,
 					    .admit_user = agent,
+					    .pulse_ms = agent_pulse(agent),
 					    .descriptor_set = descriptor_set,
 					    .descriptor_set_size = descriptor_set_size()};
 	int r;

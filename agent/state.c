@@ -53,6 +53,19 @@ int agent_open_store(struct agent *agent)
 	return r;
 }
 
+void agent_store_failed(int error, void *user)
+{
+	struct agent *agent = user;
+
+	if (error < 0)
+		log_error("the store in %s cannot be written: %s; writes are refused until it "
+			  "can",
+			  agent->config.state_dir, strerror(-error));
+	else
+		log_info("the store in %s can be written again", agent->config.state_dir);
+	rpc_server_set_ill(agent->server, agent->methods.name, error < 0);
+}
+
 int agent_backup(const struct agent *agent, const char *file)
 {
 	char error[STORE_ERROR_MAX] = "";

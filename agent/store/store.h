@@ -78,7 +78,9 @@ int store_remove_lease(struct store *store, uint64_t id);
 /* The highest election_id that an owner has shown. */
 int store_put_owner(struct store *store, const char *owner, uint64_t election_id);
 
-/* 0 once everything since store_begin() is on disk; negative errno and nothing of it kept. */
+/* 0 once everything since store_begin() is on disk; negative errno and nothing of it kept. An
+ * empty transaction is written, too, but not where there is hardly any room: it tells whether
+ * others can be. */
 int store_commit(struct store *store);
 void store_abort(struct store *store);
 
