@@ -58,6 +58,7 @@ static void hang_up(evutil_socket_t signal, short what, void *user)
 static int catch_signals(struct agent *agent)
 {
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit of the file's size is an error of the store */
 	agent->base = event_base_new();
 	if (!agent->base)
 		return agent_fail(-ENOMEM, "make the main loop");

@@ -5,12 +5,14 @@ import fcntl
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 
 import pytest
@@ -280,6 +282,14 @@ class Supervisor(AbstractContextManager):
         lines = self._socket.recv(4096).decode().splitlines()
         return dict(line.split("=", 1) for line in lines)
 
+    def has_word(self) -> bool:
+        return bool(select.select([self._socket], [], [], 0)[0])
+
+    def drop(self) -> None:
+        """What was said so far."""
+        while self.has_word():
+            self.hear()
+
 
 def test_systemd_hears_of_the_states(begin, tmp_path):
     with Supervisor(tmp_path / "notify") as supervisor:
@@ -294,6 +304,45 @@ def test_systemd_hears_of_the_states(begin, tmp_path):
         assert supervisor.hear() == {"READY": "1"}
         agent.stop()
         assert supervisor.hear() == {"STOPPING": "1"}
+
+
+@pytest.fixture
+def freezing_disk(tmp_path):
+    """A file system whose writes can be made to wait."""
+    image, mount = tmp_path / "image", tmp_path / "mount"
+    with open(image, "wb") as file:
+        file.truncate(64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    mount.mkdir()
+    subprocess.run(["mount", "-o", "loop", image, mount], check=True)
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", mount], check=True)
+
+
+def test_the_watchdog_is_fed_only_while_the_writer_answers(start_agent, tmp_path, freezing_disk):
+    with ExitStack() as stack:
+        supervisor = stack.enter_context(Supervisor(tmp_path / "notify"))
+        environment = supervisor.environment | {"WATCHDOG_USEC": "400000"}
+        state = ("--state-dir", str(freezing_disk / "state"))
+        agent = stack.enter_context(start_agent(*state, environment=environment))
+        client = stack.enter_context(Client(agent.target))
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+        assert supervisor.hear() == {"READY": "1"}
+        assert [supervisor.hear() for _ in range(5)] == [{"WATCHDOG": "1"}] * 5
+        subprocess.run(["fsfreeze", "--freeze", freezing_disk], check=True)
+        try:
+            write = pool.submit(client.set, "2001:db8::1", flow_label=1)
+            agent.wait_line(re.compile("no answer from the writer thread"), PATIENCE)
+            supervisor.drop()
+            # Reads are answered all the while.
+            assert client.marks() == []
+            assert not supervisor.has_word()
+        finally:
+            subprocess.run(["fsfreeze", "--unfreeze", freezing_disk], check=True)
+        assert write.result().mark.revision == 1
+        assert supervisor.hear() == {"WATCHDOG": "1"}
 
 
 def test_a_socket_of_systemd_is_served_and_stays(begin, tmp_path):
