@@ -336,8 +336,7 @@ def test_the_watchdog_is_fed_only_while_the_writer_answers(start_agent, tmp_path
             write = pool.submit(client.set, "2001:db8::1", flow_label=1)
             agent.wait_line(re.compile("no answer from the writer thread"), PATIENCE)
             supervisor.drop()
-            # Reads are answered all the while.
-            assert client.marks() == []
+            assert client.health() == SERVING
             assert not supervisor.has_word()
         finally:
             subprocess.run(["fsfreeze", "--unfreeze", freezing_disk], check=True)
