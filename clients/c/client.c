@@ -162,6 +162,11 @@ DEFINE_CALL(clear_mark, ClearMark)
 DEFINE_CALL(get_mark, GetMark)
 DEFINE_CALL(list_marks, ListMarks)
 DEFINE_CALL(stats, Stats)
+DEFINE_CALL(apply_marks, ApplyMarks)
+DEFINE_CALL(grant_lease, GrantLease)
+DEFINE_CALL(renew_lease, RenewLease)
+DEFINE_CALL(revoke_lease, RevokeLease)
+DEFINE_CALL(list_leases, ListLeases)
 
 const char *waymark_code_name(int code)
 {
