@@ -13,8 +13,9 @@
  *	waymark_replace_free(replace);
  *
  * One thread at a time uses an object; a client may have any number of them, beside other
- * calls. The library does not repeat a ReplaceMarks, for it keeps no marks: after UNAVAILABLE,
- * whose error->retry_after_ms says when, begin again (the same declaration twice is harmless).
+ * calls. The library does not repeat a ReplaceMarks once marks were added, for it keeps none:
+ *after UNAVAILABLE, whose error->retry_after_ms says when, begin again (the same declaration
+ *twice is harmless).
  */
 #ifndef WAYMARK_REPLACE_H
 #define WAYMARK_REPLACE_H
@@ -27,9 +28,9 @@ extern "C" {
 
 struct waymark_replace;
 
-/* Opens the stream. `begin` is not needed afterwards; NULL: all defaults. Errors of the agent
- * come from the functions below. INTERNAL: no memory. The agent ends a stream that is silent
- * for 30 s (ABORTED / IDLE). */
+/* Opens the stream; repeated as calls are while the agent cannot be reached. `begin` is not
+ * needed afterwards; NULL: all defaults. What the agent refuses may come out here or later.
+ * INTERNAL: no memory. The agent ends a stream that is silent for 30 s (ABORTED / IDLE). */
 int waymark_replace_begin(struct waymark_client *client, const Waymark__V1__ReplaceBegin *begin,
 			  struct waymark_replace **ret, struct waymark_error *error);
 
