@@ -83,8 +83,8 @@ def test_goes_on_after_a_crash(start_pinned, destinations):
             agent.kill()
             assert heads(follower.until("LOST")) == [("LOST",)]
             agent = start_pinned()
-            client.wait_serving()
-            client.set(destinations[2], flow_label=3)
+            with Client(agent.target) as client:
+                client.set(destinations[2], flow_label=3)
             # Only what is new, before or after the watch has caught up.
             lines = follower.until("SYNCED")
             if len(lines) == 1:
@@ -98,14 +98,14 @@ def test_begins_anew_with_another_state(network, directory, destinations):
     options = ("--interface", NODE_INTERFACE, "--listen", target)
     with contextlib.ExitStack() as stack:
         agent = stack.enter_context(Agent(network.node, *options)).wait_ready()
-        client = stack.enter_context(Client(target))
-        client.set(destinations[0], flow_label=1)
+        with Client(target) as client:
+            client.set(destinations[0], flow_label=1)
         follower = stack.enter_context(Follower(target))
         assert heads(follower.until("SYNCED")) == [*puts(destinations[:1]), ("SYNCED",)]
         agent.stop()
         stack.enter_context(Agent(network.node, *options)).wait_ready()
-        client.wait_serving()
-        client.set(destinations[1], flow_label=1)
+        with Client(target) as client:
+            client.set(destinations[1], flow_label=1)
         assert heads(follower.until("RESET")) == [("LOST",), ("RESET",)]
         lines = heads(follower.until("SYNCED"))
         if len(lines) == 1:
