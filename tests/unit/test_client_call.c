@@ -364,7 +364,7 @@ static void test_waits_for_an_agent_that_restarts(void **state)
 	waymark_close(client);
 }
 
-/* The connection must come up while the call pauses, though nothing but the call runs. */
+/* The agent's thread polls for the client here; alone, only the pauses in its queue do. */
 static void test_repeated_across_a_restart(void **state)
 {
 	struct fixture *fixture = *state;
