@@ -95,6 +95,12 @@ int agent_want_interfaces(struct agent *agent);
 /* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
 int agent_attach_interfaces(struct agent *agent);
 
+/* ---- confine.c ---- */
+
+/* From here on files, system calls and capabilities are only those that serving needs. Makes
+ * the folders of state and sockets first, for it could not afterwards. */
+int agent_drop_privileges(struct agent *agent);
+
 /* ---- serve.c ---- */
 
 /* certificate is NULL without TLS. */

@@ -12,6 +12,7 @@
 #include "datapath/pin_folder.h"
 #include "ops/boot_id.h"
 #include "ops/log.h"
+#include "ops/privileges.h"
 #include "datapath/namespace.h"
 #include "store/store.h"
 
@@ -59,6 +60,7 @@ int agent_load_datapath(struct agent *agent)
 						 .networks = agent->config.capacity.networks,
 						 .pin_dir = agent->pins ? agent->config.pin_dir
 									: NULL};
+	const bool have_perfmon = privileges_have_perfmon();
 	int r = datapath_open(&options, &agent->datapath);
 
 	if (r < 0 && datapath_last_message()[0])
@@ -68,6 +70,9 @@ int agent_load_datapath(struct agent *agent)
 			  "and CAP_PERFMON");
 	else if (r < 0)
 		agent_fail(r, "load the BPF programs");
+	else if (!have_perfmon)
+		log_warning("CAP_PERFMON is missing: the kernel guards the programs against "
+			    "speculation, which makes them about twice as slow");
 	return r;
 }
 

@@ -48,6 +48,8 @@ void config_done(struct config *config)
 	free(config->policy);
 	free(config->pin_dir);
 	free(config->state_dir);
+	free(config->audit.file);
+	free(config->file);
 	*config = (struct config){.attach = CONFIG_ATTACH_AUTO};
 }
 

@@ -32,6 +32,7 @@ struct config_list {
 };
 
 struct config {
+	char *file; /* path of the file that it was read from; NULL: none */
 	struct config_list interfaces; /* names and patterns */
 	enum config_attach attach;
 	bool observe_ingress;
@@ -46,6 +47,9 @@ struct config {
 	} tls; /* all three or none */
 	char *registry; /* path; NULL: the builtin one */
 	char *policy; /* path; NULL: root on the unix socket only */
+	struct {
+		char *file; /* path; NULL: no audit log */
+	} audit;
 	struct {
 		uint32_t marks, networks;
 	} capacity;

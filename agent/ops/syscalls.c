@@ -18,6 +18,7 @@
 
 #define CALL(name) SCMP_SYS(name)
 
+/* clang-format off: as many as fit into a line */
 static const int allowed[] = {
 	/* memory, threads, time, signals */
 	CALL(brk), CALL(mmap), CALL(munmap), CALL(mremap), CALL(mprotect), CALL(madvise),
@@ -57,6 +58,7 @@ static const int allowed[] = {
 	CALL(ptrace), CALL(wait4), CALL(process_vm_readv), CALL(kill),
 #endif
 };
+/* clang-format on */
 
 /* A call that is allowed with certain values of one argument. */
 struct choice {
