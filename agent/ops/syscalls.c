@@ -18,7 +18,7 @@
 
 #define CALL(name) SCMP_SYS(name)
 
-/* clang-format off: as many as fit into a line */
+/* clang-format off */
 static const int allowed[] = {
 	/* memory, threads, time, signals */
 	CALL(brk), CALL(mmap), CALL(munmap), CALL(mremap), CALL(mprotect), CALL(madvise),
@@ -117,16 +117,15 @@ static int fill(scmp_filter_ctx filter)
 	for (size_t i = 0; r == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
 	for (size_t i = 0; r == 0 && i < sizeof(choices) / sizeof(choices[0]); i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, choices[i].call, 1,
-				     SCMP_CMP(choices[i].argument, SCMP_CMP_EQ,
-					      choices[i].value));
+		r = seccomp_rule_add(
+			filter, SCMP_ACT_ALLOW, choices[i].call, 1,
+			SCMP_CMP(choices[i].argument, SCMP_CMP_EQ, choices[i].value));
 	return r;
 }
 
 int syscalls_restrict(void)
 {
-	cleanup(release_filter) scmp_filter_ctx filter =
-		seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	cleanup(release_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = filter ? fill(filter) : -ENOMEM;
 
 	return r == 0 ? seccomp_load(filter) : r;
