@@ -15,6 +15,7 @@
 #include "rpc/server.h"
 #include "service/service.h"
 
+struct audit_log;
 struct event;
 struct event_base;
 struct links;
@@ -37,6 +38,7 @@ struct agent {
 	struct config config;
 	struct event_base *base; /* the main loop */
 	struct event *terminate, *interrupt, *hangup, *news;
+	struct audit_log *audit; /* NULL: none */
 	struct registries registries;
 	struct policies policies;
 	int namespace; /* held, or -1 */
@@ -94,6 +96,13 @@ void agent_use_registry(struct agent *agent);
 int agent_want_interfaces(struct agent *agent);
 /* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
 int agent_attach_interfaces(struct agent *agent);
+
+/* ---- audits.c ---- */
+
+/* Before privileges go, which includes the folder's rights. */
+int agent_open_audit(struct agent *agent);
+/* Once they have gone, for it starts a thread. */
+int agent_start_audit(struct agent *agent);
 
 /* ---- confine.c ---- */
 

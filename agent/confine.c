@@ -88,7 +88,8 @@ static void list_paths(struct path_list *list, const struct config *config)
 	add(list, config->state_dir, PRIVILEGES_WRITE);
 	add(list, config->pin_dir, PRIVILEGES_WRITE);
 	add_folder(list, config->pin_dir, PRIVILEGES_REMOVE_FOLDER);
-	add_folder(list, config->audit.file, PRIVILEGES_WRITE);
+	if (config->audit.file && strcmp(config->audit.file, "-") != 0)
+		add_folder(list, config->audit.file, PRIVILEGES_WRITE);
 	for (size_t i = 0; i < config->listen.n; i++)
 		add_folder(list, socket_path(config->listen.items[i]), PRIVILEGES_WRITE);
 	add_readable(list, config->file);

@@ -19,6 +19,7 @@
 #include "datapath/datapath.h"
 #include "datapath/links.h"
 #include "datapath/pin_folder.h"
+#include "ops/audit_log.h"
 #include "ops/log.h"
 #include "ops/options.h"
 #include "store/store.h"
@@ -84,11 +85,12 @@ static bool is_stopping(struct agent *agent)
  * marks until ours knows them. Privileges go as soon as the programs are loaded, and before
  * there is a second thread. */
 static int (*const steps[])(struct agent *agent) = {
-	agent_load_registry,   agent_load_policy,   agent_hold_namespace,
-	agent_open_pins,       agent_load_datapath, agent_prepare_attach,
-	agent_drop_privileges, agent_make_server,   agent_start_server,
-	agent_open_store,      agent_start_engine,  agent_attach_interfaces,
-	agent_start_watchdog,  agent_open_doors,
+	agent_load_registry,  agent_load_policy,       agent_open_audit,
+	agent_hold_namespace, agent_open_pins,	       agent_load_datapath,
+	agent_prepare_attach, agent_drop_privileges,   agent_start_audit,
+	agent_make_server,    agent_start_server,      agent_open_store,
+	agent_start_engine,   agent_attach_interfaces, agent_start_watchdog,
+	agent_open_doors,
 };
 
 static int run(struct agent *agent)
@@ -151,6 +153,7 @@ static void done(struct agent *agent)
 	if (agent->namespace >= 0)
 		close(agent->namespace);
 	store_close(agent->store);
+	audit_log_close(agent->audit);
 	policies_done(&agent->policies);
 	registries_done(&agent->registries);
 	if (agent->watchdog.timer)

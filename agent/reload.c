@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "core/fault.h"
 #include "datapath/links.h"
+#include "ops/audit_log.h"
 #include "ops/log.h"
 #include "service/policy.h"
 #include "ops/options.h"
@@ -70,6 +71,8 @@ static void apply(struct agent *agent, struct config *wanted)
 	agent_use_registry(agent);
 	agent->service.policy = policies_newest(&agent->policies);
 	rpc_server_recheck(agent->server);
+	if (agent->audit)
+		audit_log_reopen(agent->audit);
 	r = agent_want_interfaces(agent);
 	if (r < 0)
 		log_warning("cannot follow the interfaces: %s", strerror(-r));

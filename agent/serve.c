@@ -12,6 +12,7 @@
 #include "core/fault.h"
 #include "descriptor_set.h"
 #include "ops/log.h"
+#include "service/audit.h"
 
 /* A client that came too early tries again after so long; most starts take less. */
 #define START_RETRY_MS 1000
@@ -97,12 +98,19 @@ static bool admit(const struct rpc_peer *peer, const struct rpc_method *method, 
 	return false;
 }
 
+static void refused(const struct rpc_call *call, const struct rpc_status *status, void *user)
+{
+	audit_refusal(user, call, status);
+}
+
 /* Whoever connects waits until the server starts. */
 int agent_make_server(struct agent *agent)
 {
 	const struct rpc_options options = {.error_domain = SERVICE_ERROR_DOMAIN,
 					    .admit = admit,
 					    .admit_user = agent,
+					    .refused = refused,
+					    .refused_user = &agent->service,
 					    .pulse_ms = agent_pulse(agent),
 					    .descriptor_set = descriptor_set,
 					    .descriptor_set_size = descriptor_set_size()};

@@ -120,6 +120,7 @@ struct engine_op {
 	struct fault fault;
 	size_t failed_update; /* whose fault that is */
 	uint64_t revision; /* of the last change that it made, else the newest */
+	uint64_t first_revision; /* of the first change; 0: it made none */
 	uint64_t created, updated, unchanged, removed, absent, failed; /* numbers of marks */
 	struct engine_lease granted; /* GRANT, RENEW: the lease as it is now */
 	enum outcome outcome; /* REVOKE: REMOVED or ABSENT */

@@ -48,7 +48,7 @@ struct config {
 	char *registry; /* path; NULL: the builtin one */
 	char *policy; /* path; NULL: root on the unix socket only */
 	struct {
-		char *file; /* path; NULL: no audit log */
+		char *file; /* path, or "-": stderr; NULL: no audit log */
 	} audit;
 	struct {
 		uint32_t marks, networks;

@@ -166,7 +166,8 @@ static int add_item(const struct config_key *key, struct config_list *list, cons
 static int set_path(const struct config_key *key, char **member, const char *path,
 		    const char *directory, char error[static CONFIG_ERROR_MAX])
 {
-	const bool is_relative = path[0] && path[0] != '/';
+	/* "-" is no file. */
+	const bool is_relative = path[0] && path[0] != '/' && strcmp(path, "-") != 0;
 	char *whole;
 
 	if (!path[0] && !key->may_be_empty)

@@ -37,6 +37,12 @@ struct rpc_options {
 	bool (*admit)(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
 		      struct rpc_status *status);
 	void *admit_user;
+	/* A call ends with this status, which is not OK: refused by `admit`, by the runtime or
+	 * by its handler. Any thread; must not block or touch the call otherwise. May be NULL.
+	 */
+	void (*refused)(const struct rpc_call *call, const struct rpc_status *status,
+			void *user);
+	void *refused_user;
 	/* FileDescriptorSet (with imports) that reflection serves. */
 	const uint8_t *descriptor_set;
 	size_t descriptor_set_size;

@@ -12,6 +12,7 @@
 #include "rpc/server.h"
 
 struct attach;
+struct audit_log;
 struct datapath;
 struct engine;
 struct policy;
@@ -58,6 +59,7 @@ struct service {
 	/* May change at any time: the one before stays valid as long as the server lives. */
 	const struct registry *_Atomic registry;
 	const struct policy *_Atomic policy; /* likewise; set before the server starts */
+	struct audit_log *audit; /* NULL: none */
 	atomic_size_t staged; /* octets that open ReplaceMarks streams hold */
 	int64_t start_time; /* ns since 1970 */
 	char instance_id[33], state_id[33]; /* hex */

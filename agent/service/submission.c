@@ -9,6 +9,7 @@
 
 #include "now.h"
 #include "service/access.h"
+#include "service/audit.h"
 #include "service/handlers.h"
 #include "service/service.h"
 #include "service/wire.h"
@@ -161,8 +162,10 @@ static void submission_done(struct engine_op *op)
 		answer_cancelled(submission);
 	else if (op->fault.code != FAULT_NONE)
 		refuse(submission);
-	else
+	else {
+		audit_change(submission);
 		submission->answer(submission);
+	}
 	submission_discard(submission);
 	rpc_call_unref(call);
 }

@@ -23,6 +23,7 @@ struct submission {
 		       struct fault *fault);
 	/* Frees everything, the operation itself too; the engine's part is freed already. */
 	void (*release)(struct submission *submission);
+	bool is_single; /* SetMark or ClearMark: its one update is what the call is about */
 	struct mark there; /* that stood in the way, or was removed; revision 0: none */
 };
 

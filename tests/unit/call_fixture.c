@@ -53,6 +53,20 @@ void *rpc_call_service(const struct rpc_call *call)
 	return &call_fixture.service;
 }
 
+const struct rpc_method *rpc_call_method(const struct rpc_call *call)
+{
+	static const struct rpc_method method = {.path = "/waymark.v1.MarkerService/Test"};
+
+	(void)call;
+	return &method;
+}
+
+size_t rpc_call_octets(const struct rpc_call *call)
+{
+	(void)call;
+	return 0;
+}
+
 const struct rpc_peer *rpc_call_peer(const struct rpc_call *call)
 {
 	(void)call;
