@@ -232,6 +232,8 @@ int rpc_server_start(struct rpc_server *server)
 		err = server_start_thread(server, &server->threads[server->n_threads]);
 		server->n_threads += !err;
 	}
+	if (!err)
+		err = idle_start(server);
 	return err ? err : listeners_start(server);
 }
 
@@ -315,6 +317,7 @@ void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 		server_wait(server, true, NULL);
 	}
 	pthread_mutex_unlock(&server->lock);
+	idle_stop(server);
 	grpc_completion_queue_shutdown(server->queue);
 	for (size_t i = 0; i < server->n_threads; i++)
 		pthread_join(server->threads[i].thread, NULL);
