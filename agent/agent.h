@@ -17,6 +17,7 @@ struct event_base;
 struct links;
 struct pin_folder;
 struct store;
+struct watch_hub;
 
 /* Everything that lives as long as the process, in the order in which it is made. */
 struct agent {
@@ -30,6 +31,7 @@ struct agent {
 	struct datapath *datapath;
 	struct attach *attach;
 	struct links *links;
+	struct watch_hub *watches;
 	struct engine *engine;
 	struct service service;
 	struct rpc_service methods;

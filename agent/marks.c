@@ -14,6 +14,7 @@
 #include "ops/log.h"
 #include "datapath/namespace.h"
 #include "ops/registry_file.h"
+#include "service/watch_hub.h"
 #include "store/store.h"
 
 int agent_load_registry(struct agent *agent)
@@ -84,7 +85,8 @@ int agent_load_datapath(struct agent *agent)
 
 int agent_open_store(struct agent *agent)
 {
-	const struct store_options options = {.directory = agent->config.state_dir};
+	const struct store_options options = {.directory = agent->config.state_dir,
+					      .history = agent->config.history};
 	char error[STORE_ERROR_MAX] = "";
 	int r = store_open(&options, &agent->store, error);
 
@@ -101,16 +103,40 @@ static void log_repairs(uint64_t repairs, void *user)
 		    (unsigned long)repairs);
 }
 
+static void announce(uint64_t revision, void *user)
+{
+	const struct agent *agent = user;
+
+	(void)revision;
+	watch_hub_published(agent->watches);
+}
+
+static int start_watches(struct agent *agent)
+{
+	int r = watch_hub_start(agent->watches, &agent->service);
+
+	return r < 0 ? agent_fail(r, "start the watches") : 0;
+}
+
 int agent_start_engine(struct agent *agent)
 {
 	struct engine_options options = {.datapath = agent->datapath,
 					 .store = agent->store,
 					 .audit_interval = agent->config.audit_interval *
 							   INT64_C(1000000000),
-					 .repaired = log_repairs};
+					 .repaired = log_repairs,
+					 .published = announce,
+					 .user = agent};
+	const struct watch_limits limits = {.watchers = SERVICE_WATCHERS_MAX,
+					    .heartbeat = SERVICE_HEARTBEAT,
+					    .stall = SERVICE_WATCH_STALL};
 	struct engine_restored restored = {.marks = 0};
 	int r = boot_id_read(options.boot_id);
 
+	if (r == 0) {
+		agent->watches = watch_hub_new(&limits);
+		r = agent->watches ? 0 : -ENOMEM;
+	}
 	if (r == 0)
 		r = engine_new(&options, &agent->engine, &restored);
 	if (r < 0)
@@ -121,8 +147,9 @@ int agent_start_engine(struct agent *agent)
 	agent->service = (struct service){.engine = agent->engine,
 					  .datapath = agent->datapath,
 					  .attach = agent->attach,
-					  .registry = agent->registry};
+					  .registry = agent->registry,
+					  .watches = agent->watches};
 	service_init(&agent->service);
 	agent->methods = service_methods(&agent->service);
-	return 0;
+	return start_watches(agent);
 }

@@ -15,6 +15,7 @@ struct attach;
 struct datapath;
 struct engine;
 struct registry;
+struct watch_hub;
 
 /* Marks in a page of ListMarks at most: a page is built in memory at about 1 KiB a mark. */
 #define SERVICE_PAGE_MAX 1000
@@ -43,6 +44,17 @@ static inline uint32_t service_page_size(uint32_t asked)
 /* Leases that an owner may have at once: one for each transfer of a large site. */
 #define SERVICE_LEASES_MAX 10000
 
+/* Watches open at once. Each costs a look every 10 ms while marks change. */
+#define SERVICE_WATCHERS_MAX 4096
+
+/* ns. A watch without news gets a heartbeat after so long: well below the minutes after which
+ * firewalls forget a silent connection, and its revision keeps filtered watches resumable. */
+#define SERVICE_HEARTBEAT (INT64_C(10) * 1000000000)
+
+/* ns. A watch that takes nothing for so long is ended: twice what a keepalive needs to find
+ * that nobody is there. */
+#define SERVICE_WATCH_STALL (INT64_C(60) * 1000000000)
+
 #define SERVICE_ERROR_DOMAIN "waymark"
 
 /* What the handlers work on; all borrowed, for as long as the server lives. */
@@ -51,6 +63,7 @@ struct service {
 	const struct datapath *datapath;
 	const struct attach *attach;
 	const struct registry *registry;
+	struct watch_hub *watches;
 	atomic_size_t staged; /* octets that open ReplaceMarks streams hold */
 	int64_t start_time; /* ns since 1970 */
 	char instance_id[33], state_id[33]; /* hex */
