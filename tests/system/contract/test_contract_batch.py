@@ -134,7 +134,7 @@ def test_a_mark_of_another_owner_fails_alone(client, other, hosts):
     assert outcomes(answer) == [CREATED, FAILED, FAILED, CREATED]
     assert {result.error.reason for result in answer.results[1:3]} == {"NOT_OWNER"}
     assert client.get(b).flow_label == 5
-    with refused("PERMISSION_DENIED", "NOT_OWNER", owner=other.owner):
+    with refused("PERMISSION_DENIED", "NOT_OWNER", "updates[1]", owner=other.owner):
         client.apply(take(a), put(b), atomicity=ALL)
     assert client.get(a).flow_label == 1
 
@@ -210,7 +210,7 @@ def test_rollback_when_the_table_fills_half_way(
     small.apply(put(a, 1), put(b, 2, ttl={"seconds": 600}), put(destination, 0x111))
     before = small.marks(with_counters=True), small.stats().header, maps.contents()
     batch = [put(a, 9), take(b), put(destination, 0x222), *map(put, hosts(room(small) + 2))]
-    with refused("RESOURCE_EXHAUSTED", "TABLE_FULL") as found:
+    with refused("RESOURCE_EXHAUSTED", "TABLE_FULL", f"updates[{len(batch) - 1}]") as found:
         small.apply(*batch, atomicity=ALL)
     assert found.error.message
     after = small.marks(with_counters=True), small.stats().header, maps.contents()
