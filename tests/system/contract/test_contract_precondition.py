@@ -10,6 +10,7 @@ from lib.refused import refused
 wm = pb.waymark
 MISMATCH = ("ABORTED", "REVISION_MISMATCH")
 EXISTS = ("ALREADY_EXISTS", "MARK")
+FIELDS = {MISMATCH: "precondition.if_revision", EXISTS: "precondition.must_not_exist"}
 CODES = {"INVALID_ARGUMENT": 3, "ALREADY_EXISTS": 6, "PERMISSION_DENIED": 7, "ABORTED": 10}
 
 
@@ -17,7 +18,9 @@ CODES = {"INVALID_ARGUMENT": 3, "ALREADY_EXISTS": 6, "PERMISSION_DENIED": 7, "AB
 def write(request, client):
     """Sets or clears under a precondition; answers the outcome, or the refusal is checked."""
 
-    def write(verb: str, host, precondition: dict, refusal=None, field: str = ""):
+    def write(verb: str, host, precondition: dict, refusal=None, field: str | None = None):
+        if field is None:
+            field = FIELDS.get(refusal, "")
         batched = request.param != "call"
         if batched:
             what = as_match(host) if verb == "clear" else wm.Mark(match=as_match(host), flow_label=2)
@@ -100,7 +103,7 @@ def test_no_condition(write, client, host):
 
 def test_both_at_once_make_no_sense(write, host, listed):
     both = {"must_not_exist": True, "if_revision": 1}
-    write("set", host, both, ("INVALID_ARGUMENT", "CONFLICT"), "precondition")
+    write("set", host, both, ("INVALID_ARGUMENT", "UNEXPECTED_FIELD"), "precondition.if_revision")
     assert listed() == []
 
 
@@ -135,7 +138,7 @@ def test_refusals_say_what_is_there(client, host):
         (EXISTS, {"must_not_exist": True}),
         (MISMATCH, {"if_revision": mark.revision + 1}),
     ):
-        with refused(*refusal, **facts) as found:
+        with refused(*refusal, FIELDS[refusal], **facts) as found:
             client.set(host, flow_label=1, precondition=condition)
         assert found.error.metadata["expire_time"]
 

@@ -86,13 +86,3 @@ def test_the_next_packet_is_marked_and_the_removal_tells_how_many_were(
         (b"after", 0),
     ]
     assert (final.packets, final.bytes) == (1, 40 + 8 + len(b"marked"))
-
-
-def test_a_restart_keeps_state_and_revisions_but_not_the_instance(start_pinned, host):
-    headers = []
-    for _ in range(2):
-        with start_pinned() as agent, Client(agent.target) as client:
-            headers.append(client.set(host, flow_label=len(headers) + 1).header)
-    first, second = headers
-    assert (first.revision, second.revision) == (1, 2)
-    assert first.state_id == second.state_id and first.instance_id != second.instance_id

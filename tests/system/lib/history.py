@@ -132,11 +132,12 @@ class Leases:
             elif call.method == "RevokeLease" and call.outcome == REMOVED:
                 self._revokes[call.lease].append((call.begin, call.end))
 
-    def states(self, lease: int, call: Call, owner: str | None = None) -> set[bool]:
-        """May it have been alive to the call (True), or dead or somebody else's (False)?"""
-        theirs, ttl = self._owners.get(lease, (None, 0))
-        if theirs is None or owner not in (None, theirs):
-            return {False}
+    def is_foreign(self, lease: int, owner: str) -> bool:
+        return self._owners.get(lease, (owner,))[0] != owner
+
+    def states(self, lease: int, call: Call) -> set[bool]:
+        """May it have been alive to the call (True), or dead (False)?"""
+        _, ttl = self._owners.get(lease, ("", 0))
         states = set()
         surely = [begin + ttl for begin, end in self._renewals[lease] if end <= call.begin]
         perhaps = [end + ttl for begin, end in self._renewals[lease] if begin <= call.end]
@@ -146,6 +147,12 @@ class Leases:
         if max(surely, default=0) <= call.end or any(begin <= call.end for begin, _ in revokes):
             states.add(False)
         return states
+
+    def is_fading(self, lease: int, call: Call) -> bool:
+        """Its deadline has passed, and it may not have been removed yet."""
+        if lease not in self._owners or any(end < call.begin for _, end in self._revokes[lease]):
+            return False
+        return self.deadline(lease)[1] + _LATEST >= call.begin
 
     def deadline(self, lease: int) -> tuple[int, int]:
         """Between when and when it is, all renewals counted."""
@@ -363,7 +370,7 @@ class History:
         if call.method == "ReplaceMarks":
             for number, update in enumerate(call.updates):
                 mark = self._at(call.revision, update.key)
-                if number not in call.failures and mark:
+                if number not in call.failures and mark and mark.content == update.content:
                     self._renewals[update.key, mark.revision].append((call.begin, call.end))
 
     def _views(self, number: int, revision: int, call: Call) -> set[Mark | None]:
@@ -399,26 +406,61 @@ class History:
             if (call.refusal != "NOT_PRIMARY") not in self._fences.states(call):
                 raise Wrong(f"the fence was wrong: {call}")
 
-    def _place(self, call: Call) -> int:
-        """The revision upon which an answered call came."""
+    def _places_of(self, call: Call) -> list[int]:
+        """The revisions upon which the call may have come. One that made changes came right before
+        the first of them; others came behind what was acknowledged before they began, and before
+        what was acknowledged to whoever began after they had ended."""
         changes = self._own_revisions(call)
-        return changes[0] - 1 if changes else call.revision
+        if changes:
+            return [changes[0] - 1]
+        ceiling = self._ceiling(call)
+        if not call.refusal:
+            ceiling = min(ceiling, call.revision)
+        first = bisect.bisect_left(self._places, call.floor)
+        last = bisect.bisect_right(self._places, ceiling)
+        # What was known of is perhaps the middle of a call's changes.
+        return self._places[max(first - 1, 0) : last] if first >= last else self._places[first:last]
+
+    def _find_ceilings(self) -> list[tuple[int, int]]:
+        """When a call began, with the lowest revision that it or any later one was answered."""
+        lowest, ceilings = self._places[-1], []
+        for call in reversed(self._calls):
+            if call.revision:
+                lowest = min(lowest, call.revision)
+                ceilings.append((call.begin, lowest))
+        return ceilings[::-1]
+
+    def _ceiling(self, call: Call) -> int:
+        place = bisect.bisect_left(self._ceilings, (call.end, 0))
+        return self._ceilings[place][1] if place < len(self._ceilings) else self._places[-1]
+
+    def _judge_places(self, call: Call, complain) -> None:
+        """complain: what is wrong if the call came upon this revision; None: nothing."""
+        complaints = []
+        for place in self._places_of(call):
+            complaint = complain(call, place)
+            if complaint is None:
+                return
+            complaints.append(f"upon {place}: {complaint}")
+        raise Wrong(f"{call} is right nowhere: {complaints[-10:]}")
 
     def _judge_updates(self, call: Call) -> None:
+        self._judge_places(call, self._complain_of_results)
+
+    def _complain_of_results(self, call: Call, place: int) -> str | None:
         """SetMark, ClearMark and ApplyMarks: each result, one after the other."""
-        place, overlay = self._place(call), {}
+        overlay = {}
         for update, result in zip(call.updates, call.results, strict=True):
             views = overlay.get(update.key) or self._views(update.key, place, call)
             possible = self._possible(update, views, call)
             if (result.outcome, result.reason) not in possible:
-                raise Wrong(f"{update}: {result}, not of {possible} upon {views}: {call}")
-            if result.outcome == UNCHANGED and not call.validate_only:
-                if result.revision not in {view.revision for view in views if view} | {
-                    other.revision for other in call.results
-                }:
-                    raise Wrong(f"{update}: {result} upon {views}: {call}")
+                return f"{update}: {result}, not of {possible} upon {views}"
+            if result.outcome == UNCHANGED and update.key not in overlay:
+                if result.revision not in {view.revision for view in views if view}:
+                    return f"{update}: {result} upon {views}"
             if result.outcome != FAILED:
                 overlay[update.key] = {self._after(update, call)}
+        return None
 
     def _after(self, update: Update, call: Call) -> Mark | None:
         # Its revision is one that nobody who wrote the call could know.
@@ -447,7 +489,9 @@ class History:
     def _possible_sets(self, update: Update, view: Mark | None, call: Call) -> set:
         alive = {True}
         if update.content.lease:
-            alive = self._leases.states(update.content.lease, call, call.owner)
+            if self._leases.is_foreign(update.content.lease, call.owner):
+                return {(FAILED, "NOT_OWNER"), (FAILED, "LEASE")}
+            alive = self._leases.states(update.content.lease, call)
         possible = {(FAILED, "LEASE")} if False in alive else set()
         if True in alive:
             if view is None:
@@ -457,43 +501,48 @@ class History:
         return possible
 
     def _judge_ReplaceMarks(self, call: Call) -> None:
-        place = self._place(call)
-        created, updated, unchanged, removed, failed = call.counts
+        created, updated, unchanged, _, failed = call.counts
         if created + updated + unchanged + failed != len(call.updates):
             raise Wrong(f"the counts do not add up: {call}")
         if failed != len(call.failures):
             raise Wrong(f"failures are missing: {call}")
-        self._judge_declared(call, place)
-        if call.validate_only:
-            return
-        declared = {update.key for update in call.updates}
-        for number in self._versions.keys() - declared:
-            mark = self._at(call.revision, number)
-            if mark and mark.owner == call.owner:
-                if None not in self._views(number, call.revision, call):
-                    raise Wrong(f"{mark} was not declared, and is there: {call}")
+        self._judge_places(call, self._complain_of_replacement)
 
-    def _judge_declared(self, call: Call, place: int) -> None:
+    def _complain_of_replacement(self, call: Call, place: int) -> str | None:
+        complaint = self._complain_of_declared(call, place)
+        if complaint or call.validate_only:
+            return complaint
+        after = call.revision if call.changes else place
+        declared = {update.key: update for update in call.updates}
+        kept = {call.updates[number].key for number in call.failures}
+        for number in self._versions:
+            mark = self._at(after, number)
+            if number in kept or mark is None:
+                continue
+            if number in declared and mark.content != declared[number].content:
+                return f"{mark} is there for {declared[number]}"
+            if number not in declared and mark.owner == call.owner:
+                if None not in self._views(number, after, call):
+                    return f"{mark} was not declared, and is there"
+        return None
+
+    def _complain_of_declared(self, call: Call, place: int) -> str | None:
         certain = Counter()
         for number, update in enumerate(call.updates):
             views = self._views(update.key, place, call)
             possible = self._possible(update, views, call)
-            outcome = FAILED if number in call.failures else UNCHANGED
-            if outcome == FAILED:
+            if number in call.failures:
                 if (FAILED, call.failures[number]) not in possible:
-                    raise Wrong(f"{update}: {call.failures[number]}, not {possible}: {call}")
+                    return f"{update}: {call.failures[number]}, not of {possible} upon {views}"
                 continue
-            possible = {outcome for outcome, _ in possible} - {FAILED}
-            if not possible:
-                raise Wrong(f"{update} could not be had upon {views}: {call}")
-            certain[possible.pop() if len(possible) == 1 else None] += 1
-            mark = self._at(call.revision, update.key)
-            if not call.validate_only and (mark is None or mark.content != update.content):
-                raise Wrong(f"{update} was declared, and is not there: {call}")
-        told = dict(zip((CREATED, UPDATED, UNCHANGED), call.counts))
-        for outcome, count in told.items():
+            outcomes = {outcome for outcome, _ in possible} - {FAILED}
+            if not outcomes:
+                return f"{update} could not be had upon {views}"
+            certain[outcomes.pop() if len(outcomes) == 1 else None] += 1
+        for outcome, count in zip((CREATED, UPDATED, UNCHANGED), call.counts):
             if not certain[outcome] <= count <= certain[outcome] + certain[None]:
-                raise Wrong(f"counts {told}, expected {certain}: {call}")
+                return f"expected {certain}"
+        return None
 
     def _judge_GrantLease(self, call: Call) -> None:
         if (call.lease == 0) != call.validate_only:
@@ -504,60 +553,52 @@ class History:
             raise Wrong(f"a dead lease was renewed: {call}")
 
     def _judge_RevokeLease(self, call: Call) -> None:
-        if (call.outcome == REMOVED) not in self._leases.states(call.lease, call):
+        if not self._may_be_revoked(call):
             raise Wrong(f"a lease was not as it was revoked: {call}")
         if call.outcome == REMOVED and not call.validate_only:
-            place = self._place(call)
-            marks = [self._at(place, number) for number in self._versions]
-            count = sum(mark is not None and mark.content.lease == call.lease for mark in marks)
-            if count != call.removed:
-                raise Wrong(f"{count} marks hung on the lease: {call}")
+            self._judge_places(call, self._complain_of_revoked)
+
+    def _may_be_revoked(self, call: Call) -> bool:
+        """A lease that is over can be revoked until it is gone."""
+        states = self._leases.states(call.lease, call)
+        if call.outcome == REMOVED:
+            return True in states or self._leases.is_fading(call.lease, call)
+        return False in states
+
+    def _complain_of_revoked(self, call: Call, place: int) -> str | None:
+        marks = [self._at(place, number) for number in self._versions]
+        count = sum(mark is not None and mark.content.lease == call.lease for mark in marks)
+        return None if count == call.removed else f"{count} marks hung on the lease"
 
     # ---- refusals ----
 
     def _judge_refusal(self, call: Call) -> None:
         self.refusals[call.refusal] += 1
-        if call.refusal == "NOT_PRIMARY":
-            return
-        if call.method == "RenewLease":
-            if call.refusal != "LEASE" or False not in self._leases.states(call.lease, call):
+        if call.method == "RenewLease" and call.refusal == "LEASE":
+            if False not in self._leases.states(call.lease, call):
                 raise Wrong(f"a living lease was not renewed: {call}")
-            return
-        if not any(self._is_right(call, place) for place in self._places_of(call)):
-            raise Wrong(f"right at no revision {list(self._places_of(call))}: {call}")
+        elif call.refusal != "NOT_PRIMARY":
+            self._judge_places(call, self._complain_of_refusal)
 
-    def _places_of(self, call: Call):
-        """Where the call may have come: behind what was acknowledged before it began, and before
-        what was acknowledged to whoever began after it had ended."""
-        first = max(bisect.bisect_right(self._places, call.floor) - 1, 0)
-        last = bisect.bisect_right(self._places, self._ceiling(call))
-        return self._places[first:last]
-
-    def _find_ceilings(self) -> list[tuple[int, int]]:
-        """When a call began, with the lowest revision that it or any later one was answered."""
-        lowest, ceilings = self._places[-1], []
-        for call in reversed(self._calls):
-            if call.revision:
-                lowest = min(lowest, call.revision)
-                ceilings.append((call.begin, lowest))
-        return ceilings[::-1]
-
-    def _ceiling(self, call: Call) -> int:
-        place = bisect.bisect_left(self._ceilings, (call.end, 0))
-        return self._ceilings[place][1] if place < len(self._ceilings) else self._places[-1]
-
-    def _is_right(self, call: Call, place: int) -> bool:
+    def _complain_of_refusal(self, call: Call, place: int) -> str | None:
         if call.method == "ReplaceMarks" and call.refusal == "REVISION_MISMATCH":
             changes = self._owner_changes[call.owner]
             last = bisect.bisect_right(changes, place)
-            return bool(last) and changes[last - 1] > call.if_owner_revision
+            changed = changes[last - 1] if last else 0
+            right = 0 < call.if_owner_revision < changed
+            return None if right else f"the owner's marks changed with {changed}"
+        bad = next((n for n, update in enumerate(call.updates) if update.is_bad), None)
+        if bad is not None:  # said before its turn
+            right = (call.refusal, call.failed_update) == ("OUT_OF_RANGE", bad)
+            return None if right else f"update {bad} is bad"
         overlay = {}
         for number, update in enumerate(call.updates):
             views = overlay.get(update.key) or self._views(update.key, place, call)
             possible = self._possible(update, views, call)
             if number == call.failed_update:
-                return (FAILED, call.refusal) in possible
+                right = (FAILED, call.refusal) in possible
+                return None if right else f"{update}: {possible} upon {views}"
             if {outcome for outcome, _ in possible} == {FAILED}:
-                return False
+                return f"{update} fails before: {possible} upon {views}"
             overlay[update.key] = {self._after(update, call)}
-        return False
+        return "there is nothing that could fail"

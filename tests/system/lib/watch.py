@@ -44,6 +44,19 @@ def state(marks) -> dict[bytes, wm.Mark]:
     return {key(mark.match): lasting(mark) for mark in marks}
 
 
+def tell(events) -> list[tuple[str, int]]:
+    """Events in short: destination, and the label or 0 minus the reason."""
+    return [
+        (event.mark.match.destination, -event.reason if event.removed else event.mark.flow_label)
+        for event in events
+    ]
+
+
+def resume(header: wm.ResponseHeader) -> dict:
+    """What a request needs to go on after this header."""
+    return {"resume_state_id": header.state_id, "resume_revision": header.revision}
+
+
 class Watch(contextlib.AbstractContextManager):
     """One stream. Everything that has come so far can be read at any time."""
 
