@@ -332,3 +332,29 @@ def test_so_many_watches_and_no_more(admin, agent, pytestconfig, network, prefix
                 call.cancel()
             for client in clients:
                 client.__exit__()
+
+
+# ---- history ----
+
+
+def test_a_resume_below_what_is_kept(agent, admin, client, watch, prefix, host):
+    """So many changes that the oldest removals are forgotten; nothing that is there is."""
+    first = client.set(host, flow_label=1).header
+    header = client.clear(host).header
+    assert admin.stats().compact_revision <= first.revision
+    # The same batch again and again: each of its updates is a change.
+    request = wm.ApplyMarksRequest(options=client.options(), only_failures=True)
+    for number in range(1, 5001):
+        for label in (1, 2):
+            mark = {"match": {"destination": str(prefix[number])}, "flow_label": label}
+            request.updates.add(set=mark)
+    while admin.stats().compact_revision <= header.revision:
+        assert client.call("ApplyMarks", request, timeout=60).failed == 0
+    kept = admin.stats()
+    assert kept.header.revision - kept.compact_revision >= 1_000_000
+    ends(watch(**resume(header)), "OUT_OF_RANGE", "COMPACTED")
+    with watch(**resume(kept.header)) as seen:
+        seen.wait_synced()
+    header.revision = kept.compact_revision
+    with watch(**resume(header)) as seen:
+        assert len(seen.wait_synced().fold) == 5000
