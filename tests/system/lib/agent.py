@@ -17,7 +17,7 @@ from lib.net import Namespace
 
 BINARIES = Path(os.environ.get("WAYMARK_BIN", REPOSITORY / "build/dev/bin"))
 
-_SANITIZERS = {
+SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:verify_asan_link_order=0",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     # The C core is not instrumented: what it synchronises looks like races.
@@ -57,8 +57,9 @@ class Agent(contextlib.AbstractContextManager):
         *options: str,
         binaries: Path = BINARIES,
         echo: Callable[[str], None] = lambda line: None,
+        environment: dict[str, str] | None = None,
     ):
-        """options: of waymarkd. echo: gets every line of its log.
+        """options: of waymarkd. echo: gets every line of its log. environment: more of it.
 
         Nothing outlives the agent unless options say where: nothing is pinned, and its state
         is in a folder of its own.
@@ -79,7 +80,7 @@ class Agent(contextlib.AbstractContextManager):
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                env=os.environ | _SANITIZERS,
+                env=os.environ | SANITIZERS | (environment or {}),
             )
         self._reader = threading.Thread(target=self._read, name="stderr", daemon=True)
         self._reader.start()
