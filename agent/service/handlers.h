@@ -34,6 +34,8 @@ void handle_watch_marks(struct rpc_call *call, const ProtobufCMessage *request);
 void handle_watch_writable(struct rpc_call *call);
 void handle_watch_closed(struct rpc_call *call);
 
+/* reply.c */
+
 /* Header of an answer; borrows the service's ids. */
 void reply_header(Waymark__V1__ResponseHeader *header, const struct service *service,
 		  uint64_t revision);

@@ -26,21 +26,18 @@ static int check_resume(const watch_request *request, const struct service *serv
 				 " where a watch ended: not both",
 				 revision);
 	if (strcmp(request->resume_state_id, service->state_id) != 0)
-		return fault_set(fault, FAULT_OUT_OF_RANGE, FAULT_REASON_STATE_CHANGED,
-				 "resume_state_id",
+		return fault_set(fault, FAULT_OUT_OF_RANGE, FAULT_REASON_STATE_CHANGED, NULL,
 				 "resume_state_id %.40s: the state is %s now, start without "
 				 "resume",
 				 request->resume_state_id, service->state_id);
 	if (revision > head)
-		return fault_set(fault, FAULT_OUT_OF_RANGE, FAULT_REASON_STATE_CHANGED,
-				 "resume_revision",
+		return fault_set(fault, FAULT_OUT_OF_RANGE, FAULT_REASON_STATE_CHANGED, NULL,
 				 "resume_revision %" PRIu64 ": the newest is %" PRIu64
 				 ", start without resume",
 				 revision, head);
 	compacted = engine_compact_revision(service->engine);
 	if (revision > 0 && revision < compacted)
-		return fault_set(fault, FAULT_OUT_OF_RANGE, FAULT_REASON_COMPACTED,
-				 "resume_revision",
+		return fault_set(fault, FAULT_OUT_OF_RANGE, FAULT_REASON_COMPACTED, NULL,
 				 "resume_revision %" PRIu64 ": removals up to %" PRIu64
 				 " are forgotten, start without resume",
 				 revision, compacted);
