@@ -122,8 +122,9 @@ static void drop(struct watch_hub *hub, struct watcher **at)
 	struct watcher *watcher = *at;
 
 	*at = watcher->next;
-	watcher_free(watcher);
+	/* First: once the call is gone, its place is free. */
 	atomic_fetch_sub(&hub->n_watchers, 1);
+	watcher_free(watcher);
 }
 
 /* Serves each watch once. True: some have more to do at once. */
