@@ -49,6 +49,7 @@ struct config {
 		char *certificate, *key, *client_ca; /* paths; NULL: none */
 	} tls; /* all three or none */
 	char *registry; /* path; NULL: the builtin one */
+	char *policy; /* path; NULL: root on the unix socket only */
 	struct {
 		uint32_t marks, networks;
 	} capacity;
@@ -84,5 +85,10 @@ int config_set(struct config *config, const char *key, const char *value,
  * or -EINVAL.
  */
 int config_complete(struct config *config, char error[static CONFIG_ERROR_MAX]);
+
+/* Of two complete configurations: swaps what may change while an agent runs, so that *config is
+ * as *wanted was, and calls `each` for every other key in which they differ. */
+void config_change(struct config *config, struct config *wanted,
+		   void (*each)(const char *key, void *user), void *user);
 
 #endif

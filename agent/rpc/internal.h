@@ -20,6 +20,7 @@
 
 #include "rpc/arena.h"
 #include "rpc/call.h"
+#include "rpc/limits.h"
 #include "rpc/server.h"
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
@@ -82,6 +83,7 @@ enum call_event {
 	CALL_CLOSED = 1 << 4,
 	CALL_DRAIN = 1 << 5, /* a stream is to end: the server stops */
 	CALL_IDLE = 1 << 6, /* a stream has been silent for too long, or so it seems */
+	CALL_RECHECK = 1 << 7, /* a stream may have lost its access */
 };
 
 /* Lives in the arena of the C core's call. */
@@ -116,15 +118,22 @@ struct rpc_call {
 	struct rpc_final final;
 };
 
+/* One that serves the completion queue. */
+struct rpc_thread {
+	struct rpc_server *server;
+	pthread_t thread;
+	_Atomic int64_t turned; /* when it came back to the queue; ms on CLOCK_MONOTONIC */
+};
+
 struct rpc_server {
 	struct rpc_options options;
 	grpc_server *core;
 	grpc_completion_queue *queue;
-	pthread_t *threads;
+	struct rpc_thread *threads;
 	size_t n_threads;
 	bool started;
 
-	const struct rpc_service **services;
+	const struct rpc_service *services[RPC_SERVICES_MAX];
 	size_t n_services;
 	struct rpc_entry **entries;
 	size_t n_entries;
@@ -150,6 +159,9 @@ struct rpc_server {
 
 /* Every path, "" included, that no entry has. */
 extern const struct rpc_method unknown_method;
+
+/* May the peer make this call? Fills the status when not. */
+bool call_admitted(struct rpc_call *call, struct rpc_status *status);
 
 /* call.c */
 /* Takes over what arrived in the slot, which is free again on return. One reference. */

@@ -6,32 +6,35 @@
 #include <stdlib.h>
 
 #include "service/handlers.h"
-#include "service/operation.h"
+#include "service/submission.h"
 #include "service/result.h"
 #include "service/service.h"
 #include "service/wire.h"
 
 struct apply {
-	struct operation operation; /* first */
+	struct submission submission; /* first */
 	struct engine_update *updates;
 	struct result_list results;
 	bool only_failures;
 };
 
-static void apply_answer(struct operation *operation)
+static void apply_answer(struct submission *submission)
 {
-	struct apply *apply = (struct apply *)operation;
-	const struct engine_op *op = &operation->engine;
+	struct apply *apply = (struct apply *)submission;
+	const struct engine_op *op = &submission->engine;
 	Waymark__V1__ApplyMarksResponse response = WAYMARK__V1__APPLY_MARKS_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
 
-	reply_header(&header, rpc_call_service(operation->call), op->revision);
+	for (size_t i = 0; i < op->n_updates; i++)
+		if (op->updates[i].fault)
+			submission_locate_lease(op->updates[i].fault, "set");
+	reply_header(&header, rpc_call_service(submission->call), op->revision);
 	result_list_fill(&apply->results, op->updates, op->n_updates, apply->only_failures);
 	response.header = &header;
 	response.failed = (uint32_t)op->failed;
 	response.results = apply->results.messages;
 	response.n_results = apply->results.n;
-	rpc_call_finish(operation->call, NULL, &response.base);
+	rpc_call_finish(submission->call, NULL, &response.base);
 }
 
 static void locate_update(struct fault *fault, size_t n)
@@ -42,14 +45,18 @@ static void locate_update(struct fault *fault, size_t n)
 	fault_prefix(fault, place);
 }
 
-static void apply_locate(const struct operation *operation, struct fault *fault)
+static void apply_locate(const struct submission *submission,
+			 const struct engine_update *failed, struct fault *fault)
 {
-	locate_update(fault, operation->engine.failed_update);
+	if (!failed)
+		return;
+	submission_locate_lease(fault, "set");
+	locate_update(fault, submission->engine.failed_update);
 }
 
-static void apply_release(struct operation *operation)
+static void apply_release(struct submission *submission)
 {
-	struct apply *apply = (struct apply *)operation;
+	struct apply *apply = (struct apply *)submission;
 
 	result_list_done(&apply->results);
 	free(apply->updates);
@@ -63,31 +70,30 @@ static struct apply *apply_new(size_t n_updates)
 
 	if (!apply)
 		return NULL;
-	apply->operation = (struct operation){.engine.verb = ENGINE_APPLY,
-					      .answer = apply_answer,
-					      .locate = apply_locate,
-					      .release = apply_release};
+	apply->submission = (struct submission){.engine.verb = ENGINE_APPLY,
+						.answer = apply_answer,
+						.locate = apply_locate,
+						.release = apply_release};
 	apply->updates = calloc(n_updates + 1, sizeof(*apply->updates));
 	if (!apply->updates || result_list_init(&apply->results, n_updates) < 0) {
-		apply_release(&apply->operation);
+		apply_release(&apply->submission);
 		return NULL;
 	}
-	apply->operation.engine.updates = apply->updates;
+	apply->submission.engine.updates = apply->updates;
 	return apply;
 }
 
 static int read_update(const Waymark__V1__MarkUpdate *message, struct rpc_call *call,
 		       struct engine_update *ret, struct fault *fault)
 {
-	const struct service *service = rpc_call_service(call);
 	int r;
 
 	switch (message->update_case) {
 	case WAYMARK__V1__MARK_UPDATE__UPDATE_SET:
-		r = wire_read_mark(message->set, service->registry, ret, fault);
+		r = submission_read_mark(call, message->set, ret, fault);
 		if (r < 0)
 			return fault_prefix(fault, "set"), r;
-		r = operation_keep(call, &ret->cookie, fault);
+		r = submission_keep(call, &ret->cookie, fault);
 		break;
 	case WAYMARK__V1__MARK_UPDATE__UPDATE_CLEAR:
 		ret->verb = UPDATE_CLEAR;
@@ -106,7 +112,7 @@ static int read_update(const Waymark__V1__MarkUpdate *message, struct rpc_call *
 static int read_updates(struct apply *apply, struct rpc_call *call,
 			const Waymark__V1__ApplyMarksRequest *request, struct fault *fault)
 {
-	struct engine_op *op = &apply->operation.engine;
+	struct engine_op *op = &apply->submission.engine;
 
 	for (size_t i = 0; i < request->n_updates; i++) {
 		struct engine_update *update = &apply->updates[i];
@@ -126,12 +132,12 @@ static int read_updates(struct apply *apply, struct rpc_call *call,
 static int read_request(struct apply *apply, struct rpc_call *call,
 			const Waymark__V1__ApplyMarksRequest *request, struct fault *fault)
 {
-	int r = operation_read_options(&apply->operation, call, request->options, fault);
+	int r = submission_read_options(&apply->submission, call, request->options, fault);
 
 	if (r < 0)
 		return r;
 	apply->only_failures = request->only_failures;
-	apply->operation.engine.all_or_nothing =
+	apply->submission.engine.all_or_nothing =
 		request->atomicity == WAYMARK__V1__ATOMICITY__ATOMICITY_ALL_OR_NOTHING;
 	return read_updates(apply, call, request, fault);
 }
@@ -154,8 +160,8 @@ void handle_apply_marks(struct rpc_call *call, const ProtobufCMessage *message)
 		reply_out_of_memory(call);
 	} else if (read_request(apply, call, request, &fault) < 0) {
 		reply_fault(call, &fault);
-		operation_discard(&apply->operation);
+		submission_discard(&apply->submission);
 	} else {
-		operation_submit(&apply->operation);
+		submission_send(&apply->submission);
 	}
 }

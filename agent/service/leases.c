@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "service/access.h"
 #include "service/handlers.h"
-#include "service/operation.h"
+#include "service/submission.h"
 #include "service/page_token.h"
 #include "service/service.h"
 #include "service/wire.h"
@@ -34,102 +35,110 @@ static void write_lease(struct wire_lease *wire, const struct engine_lease *leas
 
 /* ---- grant, renew, revoke ---- */
 
-static void answer_grant(struct operation *operation)
+static void answer_grant(struct submission *submission)
 {
 	Waymark__V1__GrantLeaseResponse response = WAYMARK__V1__GRANT_LEASE_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
 	struct wire_lease lease;
 
-	reply_header(&header, rpc_call_service(operation->call), operation->engine.revision);
-	write_lease(&lease, &operation->engine.granted);
+	reply_header(&header, rpc_call_service(submission->call), submission->engine.revision);
+	write_lease(&lease, &submission->engine.granted);
 	response.header = &header;
 	response.lease = &lease.message;
-	rpc_call_finish(operation->call, NULL, &response.base);
+	rpc_call_finish(submission->call, NULL, &response.base);
 }
 
-static void answer_renew(struct operation *operation)
+static void answer_renew(struct submission *submission)
 {
 	Waymark__V1__RenewLeaseResponse response = WAYMARK__V1__RENEW_LEASE_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
 	struct wire_lease lease;
 
-	reply_header(&header, rpc_call_service(operation->call), operation->engine.revision);
-	write_lease(&lease, &operation->engine.granted);
+	reply_header(&header, rpc_call_service(submission->call), submission->engine.revision);
+	write_lease(&lease, &submission->engine.granted);
 	response.header = &header;
 	response.lease = &lease.message;
-	rpc_call_finish(operation->call, NULL, &response.base);
+	rpc_call_finish(submission->call, NULL, &response.base);
 }
 
-static void answer_revoke(struct operation *operation)
+static void answer_revoke(struct submission *submission)
 {
 	Waymark__V1__RevokeLeaseResponse response = WAYMARK__V1__REVOKE_LEASE_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
 
-	reply_header(&header, rpc_call_service(operation->call), operation->engine.revision);
+	reply_header(&header, rpc_call_service(submission->call), submission->engine.revision);
 	response.header = &header;
-	response.outcome = wire_outcome(operation->engine.outcome);
-	response.removed = operation->engine.removed;
-	rpc_call_finish(operation->call, NULL, &response.base);
+	response.outcome = wire_outcome(submission->engine.outcome);
+	response.removed = submission->engine.removed;
+	rpc_call_finish(submission->call, NULL, &response.base);
 }
 
-static void lease_release(struct operation *operation)
+static void lease_release(struct submission *submission)
 {
-	free(operation);
+	free(submission);
 }
 
-static struct operation *lease_operation(enum engine_verb verb,
-					 void (*answer)(struct operation *operation))
+static struct submission *lease_submission(enum engine_verb verb,
+					   void (*answer)(struct submission *submission))
 {
-	struct operation *operation = calloc(1, sizeof(*operation));
+	struct submission *submission = calloc(1, sizeof(*submission));
 
-	if (!operation)
+	if (!submission)
 		return NULL;
-	operation->engine.verb = verb;
-	operation->answer = answer;
-	operation->release = lease_release;
-	return operation;
+	submission->engine.verb = verb;
+	submission->answer = answer;
+	submission->release = lease_release;
+	return submission;
 }
 
 /* The end of every handler: r is what reading the request came to, without the options. */
-static void submit(struct rpc_call *call, struct operation *operation,
+static void submit(struct rpc_call *call, struct submission *submission,
 		   const Waymark__V1__WriteOptions *options, int r, struct fault *fault)
 {
 	if (r == 0)
-		r = operation_read_options(operation, call, options, fault);
+		r = submission_read_options(submission, call, options, fault);
 	if (r == 0) {
-		operation_submit(operation);
+		submission_send(submission);
 		return;
 	}
 	reply_fault(call, fault);
-	operation_discard(operation);
+	submission_discard(submission);
+}
+
+static int read_ttl(const struct rpc_call *call, const Google__Protobuf__Duration *message,
+		    uint64_t *ret, struct fault *fault)
+{
+	int r = wire_read_ttl(message, ret, fault);
+
+	return r < 0 ? r : policy_check_ttl(access_rule_of(call), (int64_t)*ret, fault);
 }
 
 void handle_grant_lease(struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const Waymark__V1__GrantLeaseRequest *request =
 		(const Waymark__V1__GrantLeaseRequest *)message;
-	struct operation *operation = lease_operation(ENGINE_GRANT, answer_grant);
+	struct submission *submission = lease_submission(ENGINE_GRANT, answer_grant);
 	struct fault fault;
 
-	if (!operation)
+	if (!submission)
 		reply_out_of_memory(call);
 	else
-		submit(call, operation, request->options,
-		       wire_read_ttl(request->ttl, &operation->engine.ttl, &fault), &fault);
+		submit(call, submission, request->options,
+		       read_ttl(call, request->ttl, &submission->engine.ttl, &fault), &fault);
 }
 
 void handle_renew_lease(struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const Waymark__V1__RenewLeaseRequest *request =
 		(const Waymark__V1__RenewLeaseRequest *)message;
-	struct operation *operation = lease_operation(ENGINE_RENEW, answer_renew);
+	struct submission *submission = lease_submission(ENGINE_RENEW, answer_renew);
 	struct fault fault;
 
-	if (!operation)
+	if (!submission)
 		reply_out_of_memory(call);
 	else
-		submit(call, operation, request->options,
-		       wire_read_lease_id(request->lease_id, &operation->engine.lease, &fault),
+		submit(call, submission, request->options,
+		       wire_read_lease_id(request->lease_id, &submission->engine.lease, &fault),
 		       &fault);
 }
 
@@ -137,14 +146,14 @@ void handle_revoke_lease(struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const Waymark__V1__RevokeLeaseRequest *request =
 		(const Waymark__V1__RevokeLeaseRequest *)message;
-	struct operation *operation = lease_operation(ENGINE_REVOKE, answer_revoke);
+	struct submission *submission = lease_submission(ENGINE_REVOKE, answer_revoke);
 	struct fault fault;
 
-	if (!operation)
+	if (!submission)
 		reply_out_of_memory(call);
 	else
-		submit(call, operation, request->options,
-		       wire_read_lease_id(request->lease_id, &operation->engine.lease, &fault),
+		submit(call, submission, request->options,
+		       wire_read_lease_id(request->lease_id, &submission->engine.lease, &fault),
 		       &fault);
 }
 

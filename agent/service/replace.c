@@ -7,10 +7,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "datapath/datapath.h"
 #include "service/handlers.h"
-#include "service/operation.h"
+#include "service/submission.h"
 #include "service/result.h"
 #include "service/service.h"
 #include "service/staging.h"
@@ -18,7 +19,7 @@
 
 /* What the call's data points to, from `begin` until the engine has it or the stream ends. */
 struct replace {
-	struct operation operation; /* first */
+	struct submission submission; /* first */
 	struct staging staging;
 	struct result_list failures;
 	bool allow_empty;
@@ -27,14 +28,14 @@ struct replace {
 
 /* ---- the answer ---- */
 
-static void replace_answer(struct operation *operation)
+static void replace_answer(struct submission *submission)
 {
-	struct replace *replace = (struct replace *)operation;
-	const struct engine_op *op = &operation->engine;
+	struct replace *replace = (struct replace *)submission;
+	const struct engine_op *op = &submission->engine;
 	Waymark__V1__ReplaceMarksResponse response = WAYMARK__V1__REPLACE_MARKS_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
 
-	reply_header(&header, rpc_call_service(operation->call), op->revision);
+	reply_header(&header, rpc_call_service(submission->call), op->revision);
 	result_list_fill(&replace->failures, op->updates, op->n_updates, true);
 	response.header = &header;
 	response.created = op->created;
@@ -44,23 +45,32 @@ static void replace_answer(struct operation *operation)
 	response.failed = op->failed;
 	response.failures = replace->failures.messages;
 	response.n_failures = replace->failures.n;
-	rpc_call_finish(operation->call, NULL, &response.base);
+	rpc_call_finish(submission->call, NULL, &response.base);
 }
 
-/* Counted over all chunks, as UpdateResult.index is. */
-static void replace_locate(const struct operation *operation, struct fault *fault)
+static void locate_in(struct fault *fault, const char *list, size_t n)
 {
-	char place[32];
+	char place[40];
 
-	snprintf(place, sizeof(place), "marks[%zu]", operation->engine.failed_update);
+	snprintf(place, sizeof(place), "%s[%zu]", list, n);
 	fault_prefix(fault, place);
+}
+
+/* The engine knows no chunks: marks are counted over all of them, as UpdateResult.index is. */
+static void replace_locate(const struct submission *submission,
+			   const struct engine_update *failed, struct fault *fault)
+{
+	if (failed)
+		locate_in(fault, "marks", submission->engine.failed_update);
+	else if (strcmp(fault->field, "options.election_id") == 0)
+		fault_prefix(fault, "begin");
 }
 
 /* ---- life ---- */
 
-static void replace_release(struct operation *operation)
+static void replace_release(struct submission *submission)
 {
-	struct replace *replace = (struct replace *)operation;
+	struct replace *replace = (struct replace *)submission;
 
 	result_list_done(&replace->failures);
 	staging_done(&replace->staging);
@@ -75,14 +85,14 @@ static struct replace *replace_new(struct service *service)
 
 	if (!replace)
 		return NULL;
-	replace->operation = (struct operation){.engine.verb = ENGINE_REPLACE,
-						.answer = replace_answer,
-						.locate = replace_locate,
-						.release = replace_release};
+	replace->submission = (struct submission){.engine.verb = ENGINE_REPLACE,
+						  .answer = replace_answer,
+						  .locate = replace_locate,
+						  .release = replace_release};
 	staging_init(&replace->staging, marks_max, &service->staged,
 		     marks_max * STAGING_OCTETS_PER_MARK);
 	if (result_list_init(&replace->failures, SERVICE_FAILURES_MAX) < 0) {
-		replace_release(&replace->operation);
+		replace_release(&replace->submission);
 		return NULL;
 	}
 	return replace;
@@ -97,8 +107,8 @@ static struct replace *replace_take(struct rpc_call *call)
 	if (!replace)
 		return NULL;
 	rpc_call_set_data(call, NULL);
-	replace->operation.engine.updates = replace->staging.updates;
-	replace->operation.engine.n_updates = replace->staging.n;
+	replace->submission.engine.updates = replace->staging.updates;
+	replace->submission.engine.n_updates = replace->staging.n;
 	return replace;
 }
 
@@ -107,7 +117,7 @@ void handle_replace_closed(struct rpc_call *call)
 	struct replace *replace = replace_take(call);
 
 	if (replace)
-		operation_discard(&replace->operation);
+		submission_discard(&replace->submission);
 }
 
 /* Its memory goes at once, whenever the client takes the status. */
@@ -139,8 +149,8 @@ static int read_begin(struct rpc_call *call, const Waymark__V1__ReplaceBegin *be
 		return fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
 				 "the agent is out of memory");
 	rpc_call_set_data(call, replace);
-	op = &replace->operation.engine;
-	r = operation_read_options(&replace->operation, call, begin->options, fault);
+	op = &replace->submission.engine;
+	r = submission_read_options(&replace->submission, call, begin->options, fault);
 	if (r < 0)
 		return fault_prefix(fault, "begin"), r;
 	op->all_or_nothing =
@@ -151,61 +161,60 @@ static int read_begin(struct rpc_call *call, const Waymark__V1__ReplaceBegin *be
 }
 
 /* What staging_add() said, as a fault. */
-static int refuse_mark(const struct staging *staging, int error, struct fault *fault)
+static void refuse_mark(const struct staging *staging, int error, struct fault *fault)
 {
-	if (error == -EEXIST)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_REPEATED_MATCH,
-				 "match", "this match was declared before");
-	if (error == -ENOSPC) {
+	if (error == -EEXIST) {
+		fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_REPEATED_MATCH, "match",
+			  "this match was declared before");
+	} else if (error == -ENOSPC) {
 		fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL, NULL,
 			  "more than %zu marks: the tables have no room for them",
 			  staging->marks_max);
 		fault->subject = "marks";
-		return error;
+	} else {
+		fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
+			  "no memory for more marks: all open ReplaceMarks streams share %zu "
+			  "octets",
+			  staging->octets_max);
 	}
-	return fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
-			 "no memory for more marks: all open ReplaceMarks streams share %zu "
-			 "octets",
-			 staging->octets_max);
 }
 
-/* A mark whose match cannot be read could be any that is there, and ends the stream. What else
- * is bad fails that mark alone, if it may. */
-static int read_mark(struct replace *replace, const struct registry *registry,
-		     const Waymark__V1__Mark *message, struct fault *fault)
+/* The n-th of a chunk. A mark whose match cannot be read could be any that is there, and ends
+ * the stream. What else is bad fails that mark alone, if it may. */
+static int read_mark(struct replace *replace, const struct rpc_call *call,
+		     const Waymark__V1__Mark *message, size_t n, struct fault *fault)
 {
+	struct staging *staging = &replace->staging;
 	struct engine_update update = {.verb = UPDATE_SET, .cookie = ""};
 	struct fault bad;
-	int r = wire_read_match(message->match, &update.match, fault);
+	bool is_bad = submission_read_mark(call, message, &update, &bad) < 0;
+	int r;
 
+	if (is_bad && (replace->submission.engine.all_or_nothing ||
+		       wire_read_match(message->match, &update.match, NULL) < 0)) {
+		*fault = bad;
+		r = -EINVAL;
+	} else {
+		r = staging_add(staging, &update, is_bad ? &bad : NULL);
+		if (r < 0)
+			refuse_mark(staging, r, fault);
+	}
 	if (r < 0)
-		return fault_prefix(fault, "match"), r;
-	r = wire_read_settings(message, registry, &update, &bad);
-	if (r < 0 && replace->operation.engine.all_or_nothing)
-		return *fault = bad, r;
-	r = staging_add(&replace->staging, &update, r < 0 ? &bad : NULL);
-	return r < 0 ? refuse_mark(&replace->staging, r, fault) : 0;
+		locate_in(fault, "chunk.marks", n);
+	return r;
 }
 
 static int read_chunk(struct rpc_call *call, const Waymark__V1__ReplaceChunk *chunk,
 		      struct fault *fault)
 {
-	const struct service *service = rpc_call_service(call);
 	struct replace *replace = rpc_call_data(call);
-	char place[32];
+	int r = 0;
 
 	if (!replace || replace->committed)
 		return refuse_step(fault, "chunk", "comes between begin and commit");
-	for (size_t i = 0; i < chunk->n_marks; i++) {
-		int r = read_mark(replace, service->registry, chunk->marks[i], fault);
-
-		if (r < 0) {
-			snprintf(place, sizeof(place), "chunk.marks[%zu]", i);
-			fault_prefix(fault, place);
-			return r;
-		}
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < chunk->n_marks; i++)
+		r = read_mark(replace, call, chunk->marks[i], i, fault);
+	return r;
 }
 
 static int read_commit(struct rpc_call *call, const Waymark__V1__ReplaceCommit *commit,
@@ -264,5 +273,5 @@ void handle_replace_end(struct rpc_call *call)
 		replace_refuse(call, &fault);
 		return;
 	}
-	operation_submit(&replace_take(call)->operation);
+	submission_send(&replace_take(call)->submission);
 }

@@ -8,27 +8,29 @@
 
 #include "core/engine.h"
 #include "now.h"
+#include "service/access.h"
 #include "service/handlers.h"
 
 #define SERVICE "waymark.v1.MarkerService"
 
-#define UNARY(rpc, type, handler)                                                            \
+#define UNARY(rpc, role, type, handler)                                                      \
 	{                                                                                    \
-		.path = "/" SERVICE "/" rpc, .kind = RPC_UNARY,                              \
+		.path = "/" SERVICE "/" rpc, .kind = RPC_UNARY, .needs = role,               \
 		.request = &waymark__v1__##type##_request__descriptor,                       \
 		.response = &waymark__v1__##type##_response__descriptor, .message = handler, \
 	}
 
 static const struct rpc_method methods[] = {
-	UNARY("SetMark", set_mark, handle_set_mark),
-	UNARY("ClearMark", clear_mark, handle_clear_mark),
-	UNARY("GetMark", get_mark, handle_get_mark),
-	UNARY("ListMarks", list_marks, handle_list_marks),
-	UNARY("Stats", stats, handle_stats),
-	UNARY("ApplyMarks", apply_marks, handle_apply_marks),
+	UNARY("SetMark", ACCESS_WRITER, set_mark, handle_set_mark),
+	UNARY("ClearMark", ACCESS_WRITER, clear_mark, handle_clear_mark),
+	UNARY("GetMark", ACCESS_VIEWER, get_mark, handle_get_mark),
+	UNARY("ListMarks", ACCESS_VIEWER, list_marks, handle_list_marks),
+	UNARY("Stats", ACCESS_VIEWER, stats, handle_stats),
+	UNARY("ApplyMarks", ACCESS_WRITER, apply_marks, handle_apply_marks),
 	{
 		.path = "/" SERVICE "/ReplaceMarks",
 		.kind = RPC_CLIENT_STREAM,
+		.needs = ACCESS_WRITER,
 		.request = &waymark__v1__replace_marks_request__descriptor,
 		.response = &waymark__v1__replace_marks_response__descriptor,
 		.message = handle_replace_message,
@@ -39,16 +41,17 @@ static const struct rpc_method methods[] = {
 	{
 		.path = "/" SERVICE "/WatchMarks",
 		.kind = RPC_SERVER_STREAM,
+		.needs = ACCESS_VIEWER,
 		.request = &waymark__v1__watch_marks_request__descriptor,
 		.response = &waymark__v1__watch_marks_response__descriptor,
 		.message = handle_watch_marks,
 		.writable = handle_watch_writable,
 		.closed = handle_watch_closed,
 	},
-	UNARY("GrantLease", grant_lease, handle_grant_lease),
-	UNARY("RenewLease", renew_lease, handle_renew_lease),
-	UNARY("RevokeLease", revoke_lease, handle_revoke_lease),
-	UNARY("ListLeases", list_leases, handle_list_leases),
+	UNARY("GrantLease", ACCESS_WRITER, grant_lease, handle_grant_lease),
+	UNARY("RenewLease", ACCESS_WRITER, renew_lease, handle_renew_lease),
+	UNARY("RevokeLease", ACCESS_WRITER, revoke_lease, handle_revoke_lease),
+	UNARY("ListLeases", ACCESS_VIEWER, list_leases, handle_list_leases),
 };
 
 struct rpc_service service_methods(struct service *service)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Serves all watches from one thread, which looks for changes when the engine has published
- * some, but not more often than every 10 ms, and takes a quarter of its time at most: the more
- * watches and changes there are, the larger are the batches.
+ * some, and rests three times as long as it has worked, 10 ms at least, unless it has come upon
+ * nothing but what is overtaken: the more watches and changes there are, the larger are the
+ * batches.
  *
  * Life: new, engine_new() with watch_hub_published(), start, the server's whole life, stop,
  * engine_free(), free.

@@ -19,9 +19,6 @@ int wire_read_match(const Waymark__V1__Match *message, struct match *ret, struct
  * of the message are ignored. */
 int wire_read_mark(const Waymark__V1__Mark *message, const struct registry *registry,
 		   struct engine_update *ret, struct fault *fault);
-/* The same for all but the match, of a message that is there. */
-int wire_read_settings(const Waymark__V1__Mark *message, const struct registry *registry,
-		       struct engine_update *ret, struct fault *fault);
 /* Adds conditions to *ret, whose verb decides what is allowed; NULL: none. The fault's field
  * begins with "precondition.". */
 int wire_read_precondition(const Waymark__V1__Precondition *message, struct engine_update *ret,

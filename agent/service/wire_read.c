@@ -182,25 +182,6 @@ int wire_read_text(const char *text, const char *field, char *ret, size_t size,
 	return r;
 }
 
-int wire_read_settings(const Waymark__V1__Mark *message, const struct registry *registry,
-		       struct engine_update *ret, struct fault *fault)
-{
-	struct engine_update update = *ret;
-	int r;
-
-	update.verb = UPDATE_SET;
-	update.action = (struct mark_action){.label = MARK_LABEL_NONE};
-	update.cookie = message->cookie;
-	r = read_action(message, registry, &update.action, fault);
-	if (r == 0)
-		r = read_lifetime(message, &update, fault);
-	if (r == 0)
-		r = wire_check_text(message->cookie, MARK_COOKIE_MAX, "cookie", fault);
-	if (r == 0)
-		*ret = update;
-	return r;
-}
-
 int wire_read_mark(const Waymark__V1__Mark *message, const struct registry *registry,
 		   struct engine_update *ret, struct fault *fault)
 {
@@ -213,7 +194,12 @@ int wire_read_mark(const Waymark__V1__Mark *message, const struct registry *regi
 	r = wire_read_match(message->match, &update.match, fault);
 	if (r < 0)
 		return fault_prefix(fault, "match"), r;
-	r = wire_read_settings(message, registry, &update, fault);
+	r = read_action(message, registry, &update.action, fault);
+	if (r == 0)
+		r = read_lifetime(message, &update, fault);
+	if (r == 0)
+		r = wire_check_text(message->cookie, MARK_COOKIE_MAX, "cookie", fault);
+	update.cookie = message->cookie;
 	if (r == 0)
 		*ret = update;
 	return r;

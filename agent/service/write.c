@@ -8,12 +8,12 @@
 #include "datapath/attach.h"
 #include "ops/local_address.h"
 #include "service/handlers.h"
-#include "service/operation.h"
+#include "service/submission.h"
 #include "service/service.h"
 #include "service/wire.h"
 
 struct write {
-	struct operation operation; /* first */
+	struct submission submission; /* first */
 	struct engine_update update;
 };
 
@@ -32,18 +32,18 @@ static size_t add_warnings(const struct service *service, const struct match *ma
 	return n;
 }
 
-static void answer_set(struct operation *operation)
+static void answer_set(struct submission *submission)
 {
-	const struct write *write = (const struct write *)operation;
-	const struct service *service = rpc_call_service(operation->call);
+	const struct write *write = (const struct write *)submission;
+	const struct service *service = rpc_call_service(submission->call);
 	const struct engine_update *update = &write->update;
-	const struct mark mark = wire_mark_of(update, operation->engine.owner);
+	const struct mark mark = wire_mark_of(update, submission->engine.owner);
 	Waymark__V1__SetMarkResponse response = WAYMARK__V1__SET_MARK_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
 	struct wire_mark wire;
 	char *warnings[2];
 
-	reply_header(&header, service, operation->engine.revision);
+	reply_header(&header, service, submission->engine.revision);
 	wire_write_mark(&wire, &mark, service->registry);
 	wire_write_state(&wire, &update->counters, reply_expire_time(update->deadline));
 	response.header = &header;
@@ -51,47 +51,56 @@ static void answer_set(struct operation *operation)
 	response.mark = &wire.message;
 	response.warnings = warnings;
 	response.n_warnings = add_warnings(service, &update->match, warnings);
-	rpc_call_finish(operation->call, NULL, &response.base);
+	rpc_call_finish(submission->call, NULL, &response.base);
 }
 
-static void answer_clear(struct operation *operation)
+static void answer_clear(struct submission *submission)
 {
-	const struct write *write = (const struct write *)operation;
-	const struct service *service = rpc_call_service(operation->call);
+	const struct write *write = (const struct write *)submission;
+	const struct service *service = rpc_call_service(submission->call);
 	Waymark__V1__ClearMarkResponse response = WAYMARK__V1__CLEAR_MARK_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
 	struct wire_mark wire;
 
-	reply_header(&header, service, operation->engine.revision);
+	reply_header(&header, service, submission->engine.revision);
 	response.header = &header;
 	response.outcome = wire_outcome(write->update.outcome);
 	if (write->update.outcome == OUTCOME_REMOVED) {
-		wire_write_mark(&wire, &operation->there, service->registry);
+		wire_write_mark(&wire, &submission->there, service->registry);
 		wire_write_state(&wire, &write->update.counters, 0);
 		response.mark = &wire.message;
 	}
-	rpc_call_finish(operation->call, NULL, &response.base);
+	rpc_call_finish(submission->call, NULL, &response.base);
+}
+
+static void set_locate(const struct submission *submission, const struct engine_update *failed,
+		       struct fault *fault)
+{
+	(void)submission;
+	if (failed)
+		submission_locate_lease(fault, "mark");
 }
 
 /* ---- requests ---- */
 
-static void write_release(struct operation *operation)
+static void write_release(struct submission *submission)
 {
-	free(operation);
+	free(submission);
 }
 
-static struct write *write_new(void (*answer)(struct operation *operation))
+static struct write *write_new(void (*answer)(struct submission *submission))
 {
 	struct write *write = calloc(1, sizeof(*write));
 
 	if (!write)
 		return NULL;
-	write->operation = (struct operation){
+	write->submission = (struct submission){
 		.engine = {.verb = ENGINE_APPLY,
 			   .all_or_nothing = true,
 			   .updates = &write->update,
 			   .n_updates = 1},
 		.answer = answer,
+		.locate = set_locate,
 		.release = write_release,
 	};
 	return write;
@@ -100,16 +109,15 @@ static struct write *write_new(void (*answer)(struct operation *operation))
 static int read_set(struct write *write, struct rpc_call *call,
 		    const Waymark__V1__SetMarkRequest *request, struct fault *fault)
 {
-	const struct service *service = rpc_call_service(call);
-	int r = wire_read_mark(request->mark, service->registry, &write->update, fault);
+	int r = submission_read_mark(call, request->mark, &write->update, fault);
 
 	if (r < 0)
 		return fault_prefix(fault, "mark"), r;
 	r = wire_read_precondition(request->precondition, &write->update, fault);
 	if (r == 0)
-		r = operation_keep(call, &write->update.cookie, fault);
+		r = submission_keep(call, &write->update.cookie, fault);
 	if (r == 0)
-		r = operation_read_options(&write->operation, call, request->options, fault);
+		r = submission_read_options(&write->submission, call, request->options, fault);
 	return r;
 }
 
@@ -124,7 +132,7 @@ void handle_set_mark(struct rpc_call *call, const ProtobufCMessage *message)
 		 0)
 		reply_fault(call, &fault);
 	else
-		operation_submit(&take(write)->operation);
+		submission_send(&take(write)->submission);
 }
 
 static int read_clear(struct write *write, struct rpc_call *call,
@@ -137,7 +145,7 @@ static int read_clear(struct write *write, struct rpc_call *call,
 	write->update.verb = UPDATE_CLEAR;
 	r = wire_read_precondition(request->precondition, &write->update, fault);
 	if (r == 0)
-		r = operation_read_options(&write->operation, call, request->options, fault);
+		r = submission_read_options(&write->submission, call, request->options, fault);
 	return r;
 }
 
@@ -152,5 +160,5 @@ void handle_clear_mark(struct rpc_call *call, const ProtobufCMessage *message)
 			    &fault) < 0)
 		reply_fault(call, &fault);
 	else
-		operation_submit(&take(write)->operation);
+		submission_send(&take(write)->submission);
 }

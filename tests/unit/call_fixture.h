@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stands in for the calls of rpc/, so that handlers of service/ can be called with a message and
- * their answer looked at. Of one call at a time, which may be NULL to the handler.
+ * Stands in for the calls of rpc/, so that handlers of service/ can be called with a message
+ * and their answer looked at. Of one call at a time, which may be NULL to the handler. Also for
+ * the two functions of the engine that every operation needs.
  */
 #ifndef WAYMARK_TESTS_CALL_FIXTURE_H
 #define WAYMARK_TESTS_CALL_FIXTURE_H

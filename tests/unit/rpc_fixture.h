@@ -8,7 +8,8 @@
  *	/test.Echo/Count	server stream of as many answers as `service` says
  *	/test.Echo/Collect	client stream; answers the number of requests
  *	/test.Echo/Chat		bidi stream; answers every request
- *	/test.Echo/Brief	Collect, for clients that are never silent for RPC_FIXTURE_IDLE_MS
+ *	/test.Echo/Brief	Collect, for clients that are never silent for
+ *RPC_FIXTURE_IDLE_MS
  */
 #ifndef WAYMARK_TESTS_RPC_FIXTURE_H
 #define WAYMARK_TESTS_RPC_FIXTURE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Handlers that read marks, between an engine that the test stands in for and a call of call_fixture: what they
- * say of lifetimes, and that a store that fails is not taken for an absent mark.
+ * Handlers that read marks, between an engine that the test stands in for and a call of
+ * call_fixture: what they say of lifetimes, and that a store that fails is not taken for an
+ * absent mark.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,11 +49,6 @@ int engine_get(struct engine *engine, const struct match *match, struct engine_m
 	return 0;
 }
 
-int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret)
-{
-	return engine_get(engine, match, ret);
-}
-
 void engine_volatile(struct engine *engine, const struct match *match,
 		     struct traffic_count *ret_counters, int64_t *ret_deadline)
 {
@@ -88,21 +84,10 @@ void engine_submit(struct engine *engine, struct engine_op *op)
 	op->done(op);
 }
 
-void engine_op_done(struct engine_op *op)
-{
-	(void)op;
-}
-
 uint64_t engine_revision(struct engine *engine)
 {
 	(void)engine;
 	return script.marks;
-}
-
-void engine_state_id(struct engine *engine, uint8_t ret[static ENGINE_STATE_ID_SIZE])
-{
-	(void)engine;
-	memset(ret, 1, ENGINE_STATE_ID_SIZE);
 }
 
 /* ---- tests ---- */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/registry.h"
 #include "service/service.h"
 #include "service/wire.h"
 
@@ -311,6 +312,45 @@ static void test_lease(void **state)
 	assert_string_equal(fault.field, "lease_id");
 }
 
+/* With the longest of everything; names of experiments are longest in registries of others. */
+static void test_largest_mark(void **state)
+{
+	char longest[MARK_OWNER_MAX + 1], name[REGISTRY_NAME_MAX + 1];
+	struct mark mark = {.lifetime = MARK_TTL,
+			    .ttl = SERVICE_TTL_MAX - 1,
+			    .action = {.label = MARK_LABEL_SCITAG,
+				       .has_dscp = true,
+				       .dscp = 63,
+				       .experiment = 511,
+				       .activity = 63},
+			    .revision = UINT64_MAX,
+			    .create_time = INT64_MAX};
+	struct wire_mark wire;
+
+	(void)state;
+	memset(longest, 'x', MARK_OWNER_MAX);
+	longest[MARK_OWNER_MAX] = '\0';
+	memset(name, 'x', REGISTRY_NAME_MAX);
+	name[REGISTRY_NAME_MAX] = '\0';
+	memcpy(mark.owner, longest, MARK_OWNER_MAX);
+	memcpy(mark.cookie, longest, MARK_COOKIE_MAX);
+	assert_int_equal(
+		match_parse(
+			&(struct match_text){
+				.destination = "2001:1000:1000:1000:1000:1000:1000:1000",
+				.source = "2001:1000:1000:1000:1000:1000:1000:1001",
+				.protocol = 136,
+				.source_port = 65535,
+				.destination_port = 65535},
+			&mark.match, NULL),
+		0);
+	wire_write_mark(&wire, &mark, registry);
+	wire_write_state(&wire, &(struct traffic_count){UINT64_MAX, UINT64_MAX}, INT64_MAX);
+	wire.scitag.experiment = wire.scitag.activity = name;
+	assert_in_range(waymark__v1__mark__get_packed_size(&wire.message), 700,
+			SERVICE_MARK_OCTETS);
+}
+
 static void test_precondition(void **state)
 {
 	static const struct {
@@ -391,6 +431,7 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_edges_are_allowed),
 		cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_largest_mark),
 		cmocka_unit_test(test_precondition),
 		cmocka_unit_test(test_status),
 	};
