@@ -89,8 +89,9 @@ int rpc_call_send_packed(struct rpc_call *call, const struct rpc_packed *packed)
 void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
 		     const ProtobufCMessage *response);
 
-/* rpc_call_finish() with an error that does not wait for a client which takes nothing: a message
- * that is on its way is dropped, and then the client gets code and message without details. */
+/* rpc_call_finish() with an error that does not wait for a client which takes nothing: a
+ * message that is on its way is dropped, and then the client gets code and message without
+ * details. */
 void rpc_call_abort(struct rpc_call *call, const struct rpc_status *status);
 
 #endif
