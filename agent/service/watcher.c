@@ -101,11 +101,14 @@ static bool send_message(struct watcher *watcher, response *message, uint64_t he
 {
 	const struct service *service = rpc_call_service(watcher->call);
 	Waymark__V1__ResponseHeader header;
+	int r;
 
 	reply_header(&header, service, watcher->start.at);
 	message->header = &header;
 	begin(watcher, watcher->start.at, head);
-	return note_sent(watcher, rpc_call_send(watcher->call, &message->base), now);
+	r = rpc_call_send(watcher->call, &message->base);
+	message->header = NULL;
+	return note_sent(watcher, r, now);
 }
 
 static void send_created(struct watcher *watcher, uint64_t head, int64_t now)
@@ -166,9 +169,12 @@ static bool send_changes(struct watcher *watcher, struct watch_pages *pages, uin
 	struct watch_page *page =
 		watch_pages_get(pages, watcher->start.at, watcher->start.removals_after, &r);
 
-	if (page)
-		r = watch_page_pack(pages, page,
-				    watcher->filtered ? &watcher->start.filter : NULL, &packed);
+	if (!page) {
+		end_unreadable(watcher, r);
+		return false;
+	}
+	r = watch_page_pack(pages, page, watcher->filtered ? &watcher->start.filter : NULL,
+			    &packed);
 	if (r < 0) {
 		end_unreadable(watcher, r);
 		return false;
