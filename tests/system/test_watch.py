@@ -104,7 +104,7 @@ def test_until_synced_equals_a_listing(client, network):
 
 
 def test_who_does_not_read_misses_no_removal(agent, client, network):
-    """It takes nothing until the agent cannot send any more; then it gets what counts."""
+    """It takes nothing while megabytes of changes come; then it gets what counts."""
     hosts = [network.new_destination() for _ in range(2000)]
     cookie = "x" * 128
     with Client(agent.target) as lazy:
@@ -116,7 +116,7 @@ def test_who_does_not_read_misses_no_removal(agent, client, network):
         empty(client, hosts[::2])
         head = fill(client, hosts[1::2], label=99)
 
-        puts, removed, labels, last = 0, set(), {}, 0
+        removed, labels, last = set(), {}, 0
         for message in call:
             for event in message.events.events:
                 assert event.mark.revision > last
@@ -124,14 +124,12 @@ def test_who_does_not_read_misses_no_removal(agent, client, network):
                 if event.type == wm.MarkEvent.TYPE_REMOVED:
                     removed.add(event.mark.match.destination)
                 else:
-                    puts += 1
                     labels[event.mark.match.destination] = event.mark.flow_label
             if message.header.revision >= head:
                 break
         call.cancel()
     assert removed == {str(host) for host in hosts[::2]}
     assert all(labels[str(host)] == 99 for host in hosts[1::2])
-    assert puts < 11 * len(hosts)  # overtaken ones were left out
 
 
 def test_a_crowd(start_agent, elsewhere, network):
