@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "position.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void position_take(struct position *position, const Waymark__V1__WatchMarksRequest *request,
@@ -14,7 +15,7 @@ void position_take(struct position *position, const Waymark__V1__WatchMarksReque
 	if (!header || (created && !request->updates_only) || !header->revision ||
 	    strlen(header->state_id) >= sizeof(position->state_id))
 		return;
-	strcpy(position->state_id, header->state_id);
+	(void)snprintf(position->state_id, sizeof(position->state_id), "%s", header->state_id);
 	position->revision = header->revision;
 }
 

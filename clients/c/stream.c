@@ -76,7 +76,7 @@ bool stream_send(struct stream *stream, grpc_byte_buffer *bytes, bool last)
 		{.op = GRPC_OP_SEND_MESSAGE, .data.send_message = {.send_message = bytes}},
 		{.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
 	};
-	bool success;
+	bool success = false;
 
 	batch_start(stream, operations, last ? 2 : 1, &stream->sending);
 	(void)batch_wait(stream, &stream->sending, NEVER, &success);

@@ -34,3 +34,14 @@ libraries=$(pkg-config --variable=libdir waymark)
 "$compiler" $flags $(pkg-config --cflags waymark) -o "$prefix/program" "$prefix/program.c" \
 	$(pkg-config --libs waymark) -Wl,-rpath,"$libraries"
 "$prefix/program"
+for header in "$prefix"/include/waymark/*.h; do
+	echo "#include <waymark/${header##*/}>" >"$prefix/header.c"
+	# shellcheck disable=SC2046
+	"$compiler" -std=c11 -Wall -Werror -fsyntax-only $(pkg-config --cflags waymark) \
+		"$prefix/header.c"
+done
+# shellcheck disable=SC2046,SC2086
+"$compiler" $flags $(pkg-config --cflags waymark) -o "$prefix/example" \
+	"$prefix/share/doc/waymark/examples/mark_transfer.c" \
+	$(pkg-config --libs waymark) -pthread -Wl,-rpath,"$libraries"
+[ "$(nm -D --defined-only "$libraries/libwaymark.so" | grep -c ' T waymark_\(watch\|replace\)_')" = 8 ]
