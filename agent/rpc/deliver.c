@@ -7,6 +7,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/slice.h>
 
+#include "failpoint.h"
 #include "rpc/check.h"
 #include "rpc/internal.h"
 
@@ -78,6 +79,7 @@ static void call_handle_message(struct rpc_call *call)
 	message = call_unpack(call, bytes, &status);
 	grpc_slice_unref(bytes);
 	if (message) {
+		FAILPOINT("after-receive");
 		call->announced = true;
 		call->entry->method->message(call, message);
 	} else {

@@ -6,8 +6,8 @@
 #define WAYMARK_ACCESS_H
 
 #include "rpc/peer.h"
+#include "service/policy.h"
 
-enum access_role { ACCESS_NONE, ACCESS_VIEWER, ACCESS_WRITER, ACCESS_ADMIN };
 
 /* Root on the unix socket, every holder of a verified certificate, and whoever reaches the
  * plaintext listener that an administrator has opened on loopback: admin. Others: none. */
