@@ -88,7 +88,8 @@ static void fault_reason(const json_t *value, const struct fault *fault,
 
 	if (!json_object_get(value, "set") && strncmp(field, "set.", strlen("set.")) == 0)
 		field += strlen("set.");
-	(void)snprintf(reason, REASON_MAX, "%s%s%s", field, *field ? ": " : "", fault->message);
+	(void)snprintf(reason, REASON_MAX, "%s%s%s%s", fault->message, *field ? " (field " : "",
+		       field, *field ? ")" : "");
 }
 
 /* 0, or -1 with reason. */

@@ -120,7 +120,8 @@ static int watch_follow(struct cli *cli, struct waymark_watch *watch, struct tab
 			print_reset(cli, table, &event.cause);
 		else if (event.message)
 			print_message(cli, table, &event);
-		if (cli->output == OUTPUT_TABLE)
+		/* The header waits for the first row: its widths are the columns'. */
+		if (table->cell_count)
 			table_flush(table);
 	} while (cli_flush(cli) && event.type != WAYMARK_WATCH_END);
 	return EXIT_OK;
