@@ -8,7 +8,6 @@
 #include "rpc/peer.h"
 #include "service/policy.h"
 
-
 /* Root on the unix socket, every holder of a verified certificate, and whoever reaches the
  * plaintext listener that an administrator has opened on loopback: admin. Others: none. */
 enum access_role access_role(const struct rpc_peer *peer);
