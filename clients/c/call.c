@@ -38,6 +38,11 @@ void completion_queue_free(grpc_completion_queue *queue)
 	grpc_completion_queue_destroy(queue);
 }
 
+void queue_wait(grpc_completion_queue *queue, void *tag, int64_t until)
+{
+	(void)grpc_completion_queue_pluck(queue, tag, clock_gpr(until), NULL);
+}
+
 grpc_call *call_new(const struct call_terms *terms, grpc_completion_queue *queue)
 {
 	grpc_slice method = grpc_slice_from_copied_string(terms->path);

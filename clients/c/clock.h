@@ -26,11 +26,6 @@ static inline int64_t clock_after(int64_t milliseconds)
 	return milliseconds < 0 || milliseconds > NEVER - now ? NEVER : now + milliseconds;
 }
 
-static inline struct timespec clock_timespec(int64_t when)
-{
-	return (struct timespec){.tv_sec = when / 1000, .tv_nsec = when % 1000 * 1000000};
-}
-
 /* For the C core. */
 static inline gpr_timespec clock_gpr(int64_t when)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "retry.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 
+#include "call.h"
 #include "clock.h"
 
 #define FIRST_PAUSE_MS 100
@@ -50,11 +50,12 @@ bool retry_wait(struct retry *retry, const struct waymark_error *error, int64_t 
 {
 	int64_t pause = retry_pause(retry, error);
 	int64_t when = clock_after(pause);
-	const struct timespec wake = clock_timespec(when);
+	grpc_completion_queue *queue;
 
 	if (pause < 0 || when >= deadline)
 		return false;
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake, NULL) == EINTR)
-		;
+	queue = grpc_completion_queue_create_for_pluck(NULL);
+	queue_wait(queue, retry, when); /* a tag that nobody sends */
+	completion_queue_free(queue);
 	return true;
 }

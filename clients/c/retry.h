@@ -16,7 +16,8 @@ struct retry {
 /* Milliseconds until the next attempt, after one more failure; negative: there is none. */
 int64_t retry_pause(struct retry *retry, const struct waymark_error *error);
 
-/* Sleeps until the next attempt is due. False, at once: there is none before the deadline. */
+/* Waits until the next attempt is due. False, at once: there is none before the deadline. The C
+ * core must be initialised. */
 bool retry_wait(struct retry *retry, const struct waymark_error *error, int64_t deadline);
 
 #endif

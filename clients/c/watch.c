@@ -22,10 +22,12 @@ struct waymark_watch {
 
 	/* What waymark_watch_cancel() shares with the thread in waymark_watch_next(). */
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
 	bool cancelled;
 	bool streaming; /* the stream is there; only the thread in next() makes and ends it */
 	struct stream stream;
+	/* Wakes a pause: a call that is never made, whose queue gets an event by cancelling. */
+	grpc_completion_queue *bell_queue;
+	grpc_call *bell;
 
 	struct position position;
 	struct retry retry;
@@ -56,15 +58,34 @@ request_copy(const Waymark__V1__WatchMarksRequest *request)
 	return (Waymark__V1__WatchMarksRequest *)message_unpack(all.base.descriptor, bytes);
 }
 
-static void watch_init_lock(struct waymark_watch *watch)
+static void bell_init(struct waymark_watch *watch)
 {
-	pthread_condattr_t monotonic;
+	const struct call_terms terms = {
+		.channel = watch->client->channel,
+		.path = PATH,
+		.deadline = NEVER,
+	};
 
-	pthread_mutex_init(&watch->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&watch->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	watch->bell_queue = grpc_completion_queue_create_for_pluck(NULL);
+	watch->bell = call_new(&terms, watch->bell_queue);
+}
+
+static void bell_ring(struct waymark_watch *watch)
+{
+	(void)grpc_call_start_batch(watch->bell, NULL, 0, watch->bell, NULL);
+}
+
+/* At once, where it has rung already: that event is taken once. */
+static void bell_wait(struct waymark_watch *watch, int64_t until)
+{
+	queue_wait(watch->bell_queue, watch->bell, until);
+}
+
+static void bell_done(struct waymark_watch *watch)
+{
+	bell_wait(watch, 0);
+	grpc_call_unref(watch->bell);
+	completion_queue_free(watch->bell_queue);
 }
 
 int waymark_watch_open(struct waymark_client *client,
@@ -82,7 +103,8 @@ int waymark_watch_open(struct waymark_client *client,
 	watch->client = client;
 	watch->retry.max_attempts =
 		client->wait_for_ready ? RETRY_FOR_EVER : client->max_attempts;
-	watch_init_lock(watch);
+	pthread_mutex_init(&watch->lock, NULL);
+	bell_init(watch);
 	*ret = watch;
 	return 0;
 }
@@ -106,7 +128,7 @@ void waymark_watch_close(struct waymark_watch *watch)
 	watch_disconnect(watch);
 	watch_release_message(watch);
 	waymark__v1__watch_marks_request__free_unpacked(watch->request, NULL);
-	pthread_cond_destroy(&watch->changed);
+	bell_done(watch);
 	pthread_mutex_destroy(&watch->lock);
 	free(watch);
 }
@@ -114,10 +136,11 @@ void waymark_watch_close(struct waymark_watch *watch)
 void waymark_watch_cancel(struct waymark_watch *watch)
 {
 	pthread_mutex_lock(&watch->lock);
-	watch->cancelled = true;
+	if (!watch->cancelled)
+		bell_ring(watch);
 	if (watch->streaming)
 		stream_cancel(&watch->stream);
-	pthread_cond_broadcast(&watch->changed);
+	watch->cancelled = true;
 	pthread_mutex_unlock(&watch->lock);
 }
 
@@ -139,7 +162,8 @@ static void watch_start(struct waymark_watch *watch)
 		.channel = watch->client->channel,
 		.path = PATH,
 		.deadline = NEVER,
-		.wait_for_ready = watch->client->wait_for_ready,
+		/* Once it stood, the C core's own attempts to connect set the pace. */
+		.wait_for_ready = watch->client->wait_for_ready || watch->stood,
 	};
 
 	stream_init(&watch->stream, &terms, message_pack(&request.base));
@@ -151,12 +175,11 @@ static void watch_start(struct waymark_watch *watch)
 static int watch_connect(struct waymark_watch *watch, int64_t deadline)
 {
 	const int64_t until = watch->connect_at < deadline ? watch->connect_at : deadline;
-	const struct timespec wake = clock_timespec(until);
 	int code = GO_ON;
 
+	if (!watch->streaming && clock_ms() < until)
+		bell_wait(watch, until);
 	pthread_mutex_lock(&watch->lock);
-	while (!watch->cancelled && !watch->streaming && clock_ms() < until)
-		(void)pthread_cond_timedwait(&watch->changed, &watch->lock, &wake);
 	if (watch->cancelled)
 		code = WAYMARK_CANCELLED;
 	else if (!watch->streaming && deadline < watch->connect_at)

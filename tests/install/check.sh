@@ -43,8 +43,9 @@ for header in "$prefix"/include/waymark/*.h; do
 	"$compiler" -std=c11 -Wall -Werror -fsyntax-only $(pkg-config --cflags waymark) \
 		"$prefix/header.c"
 done
-# shellcheck disable=SC2046,SC2086
-"$compiler" $flags $(pkg-config --cflags waymark) -o "$prefix/example" \
-	"$prefix/share/doc/waymark/examples/mark_transfer.c" \
-	$(pkg-config --libs waymark) -pthread -Wl,-rpath,"$libraries"
+for example in "$prefix"/share/doc/waymark/examples/*.c; do
+	# shellcheck disable=SC2046,SC2086
+	"$compiler" $flags $(pkg-config --cflags waymark) -o "${example%.c}" "$example" \
+		$(pkg-config --libs waymark) -pthread -Wl,-rpath,"$libraries"
+done
 [ "$(nm -D --defined-only "$libraries/libwaymark.so" | grep -c ' T waymark_\(watch\|replace\)_')" = 8 ]

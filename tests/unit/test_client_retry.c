@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <grpc/grpc.h>
+
 #include "clients/c/clock.h"
 #include "clients/c/error.h"
 #include "clients/c/retry.h"
@@ -103,5 +105,10 @@ int main(void)
 		cmocka_unit_test(test_pushback),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	grpc_init();
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	grpc_shutdown();
+	return failed;
 }
