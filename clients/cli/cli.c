@@ -180,7 +180,12 @@ static bool is_reader_gone(FILE *out)
 
 bool cli_flush(struct cli *cli)
 {
-	return !fflush(cli->out) && !ferror(cli->out);
+	errno = 0;
+	if (!fflush(cli->out) && !ferror(cli->out))
+		return true;
+	if (!cli->output_errno)
+		cli->output_errno = errno ? errno : EIO;
+	return false;
 }
 
 void cli_print_json(struct cli *cli, json_t *value)
@@ -278,11 +283,9 @@ int cli_run(const char **argv, FILE *out, FILE *err)
 	struct cli cli = {.out = out, .err = err};
 	int code = run_all(&cli, argv);
 
-	errno = 0;
 	/* A reader that has seen enough is nobody's failure. */
 	if (!cli_flush(&cli) && !is_reader_gone(out)) {
-		print_error(&cli,
-			    "the output cannot be written: ", strerror(errno ? errno : EIO));
+		print_error(&cli, "the output cannot be written: ", strerror(cli.output_errno));
 		code = EXIT_INTERNAL;
 	}
 	context_file_done(&cli.file);

@@ -28,6 +28,7 @@ struct cli {
 	bool help;
 	bool version;
 	struct context_file file;
+	int output_errno; /* why the output could not be written first; 0: it could */
 };
 
 /* One row of the table; each stands in the file of its command. */

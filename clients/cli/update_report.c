@@ -82,8 +82,10 @@ int update_report_error(struct update_report *report, size_t first,
 	const char *bracket = strchr(error->field, '[');
 	const char *end = bracket ? strchr(bracket, ']') : NULL;
 	uint64_t index = 0;
+	/* Where in a chunk is nobody's business but the library's, which made the chunks. */
+	const bool in_chunk = strncmp(error->field, "chunk.", strlen("chunk.")) == 0;
 
-	if (end && end > bracket + 1 && isdigit(bracket[1])) {
+	if (!in_chunk && end && end > bracket + 1 && isdigit(bracket[1])) {
 		index = first + strtoull(bracket + 1, NULL, 10);
 		(void)snprintf(placed.message, sizeof(placed.message), "%s:%zu: %.900s",
 			       report->list->name, line_of(report, index), error->message);

@@ -32,7 +32,7 @@ static const struct {
 	{"{}", NULL},
 	{"{\"match\":{\"destination\":\"2001:db8::1\",\"source\":\"::1\",\"protocol\":"
 	 "\"PROTOCOL_UDP_LITE\",\"sourcePort\":1,\"destinationPort\":65535},\"flowLabel\":0,"
-	 "\"dscp\":0,\"leaseId\":\"18446744073709551615\",\"cookie\":\"a\\u20ac\"}",
+	 "\"dscp\":0,\"leaseId\":\"18446744073709551615\",\"cookie\":\"a€\"}",
 	 NULL},
 	{"{\"scitag\":{\"experimentId\":3,\"activityId\":14,\"experiment\":\"cms\","
 	 "\"activity\":"
