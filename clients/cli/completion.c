@@ -58,7 +58,7 @@ static const char fish_script[] =
 struct offer {
 	struct cli *cli;
 	const char *begun;
-	const char *before; /* what stands in the same word before it: "--output=" */
+	char before[64]; /* what stands in the same word before it: "--output=" */
 };
 
 static void offer_word(const struct offer *offer, const char *word, const char *summary)
@@ -155,24 +155,29 @@ static void line_read(struct line *line, const char *word)
 	}
 }
 
+/* "--output=ta": the option, with what is begun behind the "=". NULL: it is none. */
+static const struct option *split_option(const struct line *line, struct offer *offer)
+{
+	const char *equals = strchr(offer->begun, '=');
+	char name[sizeof(offer->before)];
+
+	if (!equals || offer->begun[0] != '-')
+		return NULL;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(equals - offer->begun), offer->begun);
+	(void)snprintf(offer->before, sizeof(offer->before), "%.61s=", name);
+	offer->begun = equals + 1;
+	return find_option(line->command, name);
+}
+
 static void line_offer(const struct line *line, struct offer *offer)
 {
-	char name[64];
-	const char *equals = strchr(offer->begun, '=');
 	const struct option *option = line->pending;
 
 	/* bash makes three words of --output=table, other shells leave it one. */
-	if (option && equals == offer->begun)
+	if (option && offer->begun[0] == '=')
 		offer->begun++;
-	if (!option && equals && offer->begun[0] == '-') {
-		(void)snprintf(name, sizeof(name), "%.*s", (int)(equals - offer->begun),
-			       offer->begun);
-		option = find_option(line->command, name);
-		(void)snprintf(name, sizeof(name), "%.*s", (int)(equals + 1 - offer->begun),
-			       offer->begun);
-		offer->before = name;
-		offer->begun = equals + 1;
-	}
+	else if (!option)
+		option = split_option(line, offer);
 	if (option) {
 		offer_value(offer, option->value ? option->value : "");
 	} else if (offer->begun[0] == '-') {
@@ -188,7 +193,7 @@ static void line_offer(const struct line *line, struct offer *offer)
 static int words_main(struct cli *cli, const char **arguments, void *values)
 {
 	struct line line = {.table = commands};
-	struct offer offer = {.cli = cli, .begun = "", .before = ""};
+	struct offer offer = {.cli = cli, .begun = ""};
 
 	(void)values;
 	for (; arguments[0] && arguments[1]; arguments++)

@@ -176,7 +176,7 @@ static bool read_text_value(const struct place *place, const json_t *value, char
 static bool read_value(const struct place *place, const json_t *value,
 		       const ProtobufCFieldDescriptor *field, void *ret)
 {
-	uint64_t number;
+	uint64_t number = 0;
 
 	if (field->label == PROTOBUF_C_LABEL_REPEATED)
 		return refuse(place, value, "cannot be given here");
