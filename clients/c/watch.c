@@ -75,7 +75,7 @@ static void bell_ring(struct waymark_watch *watch)
 	(void)grpc_call_start_batch(watch->bell, NULL, 0, watch->bell, NULL);
 }
 
-/* At once, where it has rung already: that event is taken once. */
+/* At once, where it has rung already; but only the first time. */
 static void bell_wait(struct waymark_watch *watch, int64_t until)
 {
 	queue_wait(watch->bell_queue, watch->bell, until);
@@ -177,7 +177,7 @@ static int watch_connect(struct waymark_watch *watch, int64_t deadline)
 	const int64_t until = watch->connect_at < deadline ? watch->connect_at : deadline;
 	int code = GO_ON;
 
-	if (!watch->streaming && clock_ms() < until)
+	if (!watch->streaming && !watch_is_cancelled(watch) && clock_ms() < until)
 		bell_wait(watch, until);
 	pthread_mutex_lock(&watch->lock);
 	if (watch->cancelled)

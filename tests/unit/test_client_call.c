@@ -364,6 +364,24 @@ static void test_waits_for_an_agent_that_restarts(void **state)
 	waymark_close(client);
 }
 
+/* The agent's thread polls for the client here; alone, only the pauses in its queue do. */
+static void test_repeated_across_a_restart(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct waymark_options options = {.target = fake_agent_target(fixture->agent),
+						.max_attempts = 6};
+	struct waymark_client *client;
+	pthread_t thread;
+
+	assert_int_equal(waymark_open(&options, &client, NULL), 0);
+	assert_int_equal(set_cookie(client, "before", NULL), 0);
+	fake_agent_stop(fixture->agent);
+	assert_int_equal(pthread_create(&thread, NULL, start_later, fixture->agent), 0);
+	assert_int_equal(set_cookie(client, "after", NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	waymark_close(client);
+}
+
 /* NULL, or the client after a failure: a thread of a test must not end the test itself. */
 static void *call_often(void *client)
 {
@@ -408,6 +426,7 @@ int main(void)
 		WITH_AGENT(test_pushback_that_says_no),
 		WITH_AGENT(test_pushback_beyond_the_deadline),
 		WITH_AGENT(test_waits_for_an_agent_that_restarts),
+		WITH_AGENT(test_repeated_across_a_restart),
 		WITH_AGENT(test_threads_share_a_client),
 	};
 

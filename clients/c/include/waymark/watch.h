@@ -79,10 +79,11 @@ int waymark_watch_open(struct waymark_client *client,
  * DEADLINE_EXCEEDED: nothing within timeout_ms; the watch goes on.
  * CANCELLED: waymark_watch_cancel() was called.
  * Others end the watch, and every later call returns the same: the refusals of marker.proto,
- * and UNAVAILABLE where the agent was never reached: the first connection is tried
- * waymark_options.max_attempts times (with wait_for_ready for ever). From then on the library
- * tries for ever, with the pauses of waymark/client.h, after the same codes and after
- * RESOURCE_EXHAUSTED / SLOW_CONSUMER (60 s in which nobody took an event).
+ * and UNAVAILABLE where the agent was never reached (as a call: waymark_options.max_attempts,
+ * or no end with wait_for_ready) or asks not to come back. Once the watch has stood, it is
+ * resumed for ever: after the codes after which a call is repeated, and after
+ * RESOURCE_EXHAUSTED / SLOW_CONSUMER (60 s in which nobody took an event). While the agent
+ * cannot be reached, the library tries to connect at least every 5 s.
  */
 int waymark_watch_next(struct waymark_watch *watch, int64_t timeout_ms,
 		       struct waymark_event *ret, struct waymark_error *error);
