@@ -208,6 +208,9 @@ static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescript
 	for (unsigned int i = 0; i < type->n_fields; i++) {
 		char camel[JSON_NAME_MAX];
 
+		/* The first letter is the same in both forms. */
+		if (type->fields[i].name[0] != name[0])
+			continue;
 		json_field_name(type->fields[i].name, camel);
 		if (strcmp(name, camel) == 0 || strcmp(name, type->fields[i].name) == 0)
 			return &type->fields[i];
