@@ -63,31 +63,6 @@ static void test_set_sends_no_more_than_given(void **state)
 	assert_null(request->options);
 }
 
-static void test_write_options(void **state)
-{
-	cleanup(free_message) Waymark__V1__SetMarkRequest *request = NULL;
-	cleanup(free_message) Waymark__V1__ClearMarkRequest *clear = NULL;
-
-	(void)state;
-	assert_int_equal(
-		run(ARGV("set", "::1", "--label", "0", "--lease", "18446744073709551615",
-			 "--if-revision", "7", "--election-id", "8", "--dry-run")),
-		0);
-	request = waymark__v1__set_mark_request__unpack(NULL, script.request_length,
-							script.request);
-	assert_int_equal(request->mark->lifetime_case, WAYMARK__V1__MARK__LIFETIME_LEASE_ID);
-	assert_int_equal(request->mark->lease_id, UINT64_MAX);
-	assert_int_equal(request->precondition->if_revision, 7);
-	assert_false(request->precondition->must_not_exist);
-	assert_int_equal(request->options->election_id, 8);
-	assert_true(request->options->validate_only);
-	assert_int_equal(run(ARGV("clear", "::1", "--if-revision", "9", "--owner", "x")), 0);
-	clear = waymark__v1__clear_mark_request__unpack(NULL, script.request_length,
-							script.request);
-	assert_int_equal(clear->precondition->if_revision, 9);
-	assert_string_equal(clear->options->owner, "x");
-}
-
 static void test_set_ttl(void **state)
 {
 	cleanup(free_message) Waymark__V1__SetMarkRequest *request = NULL;
@@ -409,15 +384,14 @@ int main(void)
 {
 #define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, cli_setup, cli_teardown)
 	const struct CMUnitTest tests[] = {
-		WITH_AGENT(test_set),		WITH_AGENT(test_set_sends_no_more_than_given),
-		WITH_AGENT(test_write_options), WITH_AGENT(test_set_ttl),
-		WITH_AGENT(test_time_left),	WITH_AGENT(test_refusal),
-		WITH_AGENT(test_clear),		WITH_AGENT(test_get),
-		WITH_AGENT(test_list_table),	WITH_AGENT(test_list_json),
-		WITH_AGENT(test_list_jsonl),	WITH_AGENT(test_list_filter),
-		WITH_AGENT(test_stats),		WITH_AGENT(test_scitag),
-		WITH_AGENT(test_usage),		WITH_AGENT(test_help),
-		WITH_AGENT(test_full_disk),
+		WITH_AGENT(test_set),	      WITH_AGENT(test_set_sends_no_more_than_given),
+		WITH_AGENT(test_set_ttl),     WITH_AGENT(test_time_left),
+		WITH_AGENT(test_refusal),     WITH_AGENT(test_clear),
+		WITH_AGENT(test_get),	      WITH_AGENT(test_list_table),
+		WITH_AGENT(test_list_json),   WITH_AGENT(test_list_jsonl),
+		WITH_AGENT(test_list_filter), WITH_AGENT(test_stats),
+		WITH_AGENT(test_scitag),      WITH_AGENT(test_usage),
+		WITH_AGENT(test_help),	      WITH_AGENT(test_full_disk),
 	};
 
 	waymark_quiet();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apply, replace, lease and watch against an agent that a test scripts. */
+/* Options of writes; apply, replace, lease and watch, against an agent that a test scripts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,10 +8,36 @@
 
 #include <string.h>
 
+#include "clients/cleanup.h"
 #include "clients/cli/cli.h"
 #include "cli_harness.h"
 
 #define MARK(n) "{\"match\":{\"destination\":\"2001:db8::" n "\"},\"flowLabel\":1}\n"
+
+static void test_write_options(void **state)
+{
+	cleanup(free_message) Waymark__V1__SetMarkRequest *request = NULL;
+	cleanup(free_message) Waymark__V1__ClearMarkRequest *clear = NULL;
+
+	(void)state;
+	assert_int_equal(
+		run(ARGV("set", "::1", "--label", "0", "--lease", "18446744073709551615",
+			 "--if-revision", "7", "--election-id", "8", "--dry-run")),
+		0);
+	request = waymark__v1__set_mark_request__unpack(NULL, script.request_length,
+							script.request);
+	assert_int_equal(request->mark->lifetime_case, WAYMARK__V1__MARK__LIFETIME_LEASE_ID);
+	assert_int_equal(request->mark->lease_id, UINT64_MAX);
+	assert_int_equal(request->precondition->if_revision, 7);
+	assert_false(request->precondition->must_not_exist);
+	assert_int_equal(request->options->election_id, 8);
+	assert_true(request->options->validate_only);
+	assert_int_equal(run(ARGV("clear", "::1", "--if-revision", "9", "--owner", "x")), 0);
+	clear = waymark__v1__clear_mark_request__unpack(NULL, script.request_length,
+							script.request);
+	assert_int_equal(clear->precondition->if_revision, 9);
+	assert_string_equal(clear->options->owner, "x");
+}
 
 static void test_apply_in_batches(void **state)
 {
@@ -233,7 +259,8 @@ static void test_watch(void **state)
 	(void)state;
 	assert_int_equal(run(ARGV("watch", "--until-synced")), 0);
 	assert_non_null(strstr(result.out, "EVENT    REVISION  KIND  MATCH        LABEL"));
-	assert_non_null(strstr(result.out, "PUT             5  HOST  2001:db8::2  cms/Analysis"));
+	assert_non_null(
+		strstr(result.out, "PUT             5  HOST  2001:db8::2  cms/Analysis"));
 	assert_non_null(strstr(result.out, "REMOVED         5  HOST"));
 	assert_non_null(strstr(result.out, "EXPIRED"));
 	assert_non_null(strstr(result.out, "\nSYNCED          6  -"));
@@ -268,6 +295,7 @@ int main(void)
 {
 #define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, cli_setup, cli_teardown)
 	const struct CMUnitTest tests[] = {
+		WITH_AGENT(test_write_options),
 		WITH_AGENT(test_apply_in_batches),
 		WITH_AGENT(test_apply_names_lines_of_failures),
 		WITH_AGENT(test_apply_all_or_nothing),
