@@ -42,7 +42,7 @@ def waymarkd(space: Namespace, *options: str) -> subprocess.CompletedProcess:
             text=True,
             timeout=_START_TIMEOUT,
             check=False,
-            env=os.environ | _SANITIZERS,
+            env=os.environ | SANITIZERS,
         )
 
 
