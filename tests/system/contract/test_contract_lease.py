@@ -258,8 +258,19 @@ def test_a_lease_id_is_required(client, method):
 
 def test_so_many_leases_and_no_more(client):
     limit = client.stats().limits.max_leases_per_owner
-    granted = [client.grant(600).lease_id for _ in range(limit)]
+    request = wm.GrantLeaseRequest(ttl={"seconds": 600}, options=client.options())
+    granted = []
+    while len(granted) < limit:
+        calls = [client.start("GrantLease", request) for _ in range(min(90, limit - len(granted)))]
+        granted += [call.result().lease.lease_id for call in calls]
     with refused("RESOURCE_EXHAUSTED", "QUOTA"):
         client.grant(600)
-    client.revoke(granted.pop())
-    client.grant(600)
+    assert client.revoke(granted.pop()).outcome == wm.OUTCOME_REMOVED
+    granted.append(client.grant(600).lease_id)
+    while granted:
+        calls = [
+            client.start("RevokeLease", wm.RevokeLeaseRequest(lease_id=lease, options=client.options()))
+            for lease in granted[-90:]
+        ]
+        del granted[-90:]
+        assert {call.result().outcome for call in calls} == {wm.OUTCOME_REMOVED}

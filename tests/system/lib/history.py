@@ -442,7 +442,7 @@ class History:
             if complaint is None:
                 return
             complaints.append(f"upon {place}: {complaint}")
-        raise Wrong(f"{call} is right nowhere: {complaints[-10:]}")
+        raise Wrong("right nowhere: " + "; ".join(complaints[-10:]) + f": {call}")
 
     def _judge_updates(self, call: Call) -> None:
         self._judge_places(call, self._complain_of_results)
@@ -459,12 +459,16 @@ class History:
                 if result.revision not in {view.revision for view in views if view}:
                     return f"{update}: {result} upon {views}"
             if result.outcome != FAILED:
-                overlay[update.key] = {self._after(update, call)}
+                overlay[update.key] = self._after(update, views, call)
         return None
 
-    def _after(self, update: Update, call: Call) -> Mark | None:
-        # Its revision is one that nobody who wrote the call could know.
-        return update.content and Mark(call.owner, update.content, -1)
+    def _after(self, update: Update, views: set[Mark | None], call: Call) -> set[Mark | None]:
+        """What the next update of the same call meets."""
+        if update.content is None:
+            return {None}
+        # Of a revision that nobody who wrote the call could know.
+        new = Mark(call.owner, update.content, -1)
+        return {view if view and view.content == update.content else new for view in views}
 
     def _possible(self, update: Update, views: set[Mark | None], call: Call) -> set:
         """(outcome, reason) that are right upon one of the views."""
@@ -600,5 +604,5 @@ class History:
                 return None if right else f"{update}: {possible} upon {views}"
             if {outcome for outcome, _ in possible} == {FAILED}:
                 return f"{update} fails before: {possible} upon {views}"
-            overlay[update.key] = {self._after(update, call)}
+            overlay[update.key] = self._after(update, views, call)
         return "there is nothing that could fail"
