@@ -26,13 +26,13 @@ def table() -> dict[int, list[str]]:
     return rows
 
 
-def tests_of(file: str) -> set[str]:
+def named_in(file: str) -> set[str]:
     text = (_TESTS / file).read_text(encoding="utf-8")
     if file.endswith(".py"):
         functions = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
         return {node.name for node in functions if node.name.startswith("test_")}
     # Of C those that are run.
-    return set(re.findall(r"cmocka_unit_test\w*\(\s*(\w+)", text))
+    return set(re.findall(r"(?:cmocka_unit_test\w*|TEST)\(\s*(\w+)", text))
 
 
 def test_every_decision_that_is_stated_is_tested():
@@ -45,6 +45,6 @@ def test_every_test_that_is_named_exists():
     for number, tests in table().items():
         for name in tests:
             file, _, test = name.partition("::")
-            if not (_TESTS / file).is_file() or test not in tests_of(file):
+            if not (_TESTS / file).is_file() or test not in named_in(file):
                 missing.append((number, name))
     assert not missing

@@ -39,7 +39,7 @@ class Level(NamedTuple):
 def running_agent(space, directory, echo=lambda line: None):
     target = f"unix:{directory}/soak.sock"
     config = Path(directory) / "soak.yaml"
-    config.write_text("capacity: {marks: 16384, networks: 1024}\n", encoding="ascii")
+    config.write_text("capacity: {marks: 16384, networks: 1024}\nhistory: 10000\n", encoding="ascii")
     options = ("--config", str(config), "--interface", NODE_INTERFACE, "--listen", target)
     with Agent(space, *options, echo=echo, environment=ENVIRONMENT) as agent:
         agent.target = target
