@@ -173,8 +173,8 @@ def test_a_snapshot_while_everything_changes(watch, client, hosts, listed):
             updates = []
             for host in draw.sample(addresses, 50):
                 match = {"destination": host}
-                updates.append(draw.choice(({"clear": match},
-                                            {"set": {"match": match, "flow_label": 2}})))  # fmt: skip
+                put = {"set": {"match": match, "flow_label": 2}}
+                updates.append(draw.choice(({"clear": match}, put)))
             client.apply(*updates)
 
     thread = threading.Thread(target=churn)

@@ -24,6 +24,8 @@ _SYSTEM = REPOSITORY / "tests/system"
 _MARKS = 2000
 _SLACK = 8 << 20  # octets, beside a twentieth
 _PATIENCE = 30
+# Changes that are kept would rise for longer than a run lasts.
+_CONFIG = "capacity: {marks: 16384, networks: 1024}\nhistory: 10000\n"
 # What ASan keeps aside, and notes of who has allocated, would be most of what is seen.
 _ASAN = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:malloc_context_size=2"
 ENVIRONMENT = {"ASAN_OPTIONS": f"{SANITIZERS['ASAN_OPTIONS']}:{_ASAN}"}
@@ -40,7 +42,7 @@ class Level(NamedTuple):
 def running_agent(space, directory, echo=lambda line: None):
     target = f"unix:{directory}/soak.sock"
     config = Path(directory) / "soak.yaml"
-    config.write_text("capacity: {marks: 16384, networks: 1024}\nhistory: 10000\n", encoding="ascii")
+    config.write_text(_CONFIG, encoding="ascii")
     options = ("--config", str(config), "--interface", NODE_INTERFACE, "--listen", target)
     with Agent(space, *options, echo=echo, environment=ENVIRONMENT) as agent:
         agent.target = target
