@@ -60,6 +60,15 @@ def _pass(passed: socket.socket | None) -> list[str]:
     return ["bash", "-c", script, "bash"]
 
 
+def _as_user(user: int) -> list[str]:
+    """Options of setpriv."""
+    if user == 0:
+        return []
+    capabilities = "-all,+bpf,+net_admin,+perfmon"
+    ids = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    return [*ids, f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}"]
+
+
 class Agent(contextlib.AbstractContextManager):
     """A running agent. Leaving the context stops it and fails if it did not end well.
 
@@ -73,16 +82,19 @@ class Agent(contextlib.AbstractContextManager):
         binaries: Path = BINARIES,
         environment: Mapping[str, str] = MappingProxyType({}),
         passed: socket.socket | None = None,
+        user: int = 0,
         echo: Callable[[str], None] = lambda line: None,
     ):
         """options: of waymarkd. echo: gets every line of its log. passed: a listening socket
-        that it gets as systemd would pass it.
+        that it gets as systemd would pass it. user: whom it runs as; anybody but root gets the
+        capabilities that packaging/waymarkd.service gives.
 
         Nothing outlives the agent unless options say where: nothing is pinned, and its state
         is in a folder of its own.
         """
         pins = () if "--pin-dir" in options else ("--pin-dir=",)
         self._state = tempfile.TemporaryDirectory(prefix="waymark-state-")
+        os.chown(self._state.name, user, user)
         state = () if "--state-dir" in options else ("--state-dir", self._state.name)
         self._echo = echo
         self._changed = threading.Condition()
@@ -92,7 +104,7 @@ class Agent(contextlib.AbstractContextManager):
         self.command = [str(binaries / "waymarkd"), *pins, *state, *options]
         with space:
             self._process = subprocess.Popen(
-                [*_pass(passed), "setpriv", "--pdeathsig", "KILL", *self.command],
+                [*_pass(passed), "setpriv", "--pdeathsig", "KILL", *_as_user(user), *self.command],
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
