@@ -195,11 +195,11 @@ static void *run(void *user)
 		log->must_reopen = false;
 		log->dropped = 0;
 		pthread_mutex_unlock(&log->lock);
+		if (must_reopen)
+			reopen(log);
 		write_buffer(log);
 		if (dropped > 0)
 			lose(log, -ENOBUFS, dropped);
-		if (must_reopen)
-			reopen(log);
 	} while (!must_end);
 	write_gap(log);
 	return NULL;

@@ -53,15 +53,13 @@ static void begin(struct text_line *line, const char *event, const struct rpc_ca
 	text_line_add_value(line, event, "\"", "{\"time\":\"%s\",\"event\":\"", now);
 	add_text(line, "identity", peer->identity);
 	add_text(line, "peer", peer->address);
-	if (peer->transport == RPC_TRANSPORT_UNIX)
-		add_number(line, "pid", (uint64_t)peer->pid);
 	add_text(line, "rpc", method_name(call));
 }
 
-static void end(struct text_line *line, const struct rpc_call *call)
+/* The call may be one of another service, or of none. */
+static void end(struct text_line *line, const struct service *service,
+		const struct rpc_call *call)
 {
-	const struct service *service = rpc_call_service(call);
-
 	add_number(line, "request_bytes", rpc_call_octets(call));
 	text_line_end(line, "}\n");
 	audit_log_write(service->audit, line->text, line->used);
@@ -82,7 +80,7 @@ void audit_refusal(const struct service *service, const struct rpc_call *call,
 	add_text(&line, "reason", status->reason);
 	add_text(&line, "field", status->field);
 	add_text(&line, "message", status->message);
-	end(&line, call);
+	end(&line, service, call);
 }
 
 /* ---- changes ---- */
@@ -193,5 +191,5 @@ void audit_change(const struct submission *submission)
 	add_number(&line, "revision_before",
 		   op->first_revision ? op->first_revision - 1 : op->revision);
 	add_number(&line, "revision", op->revision);
-	end(&line, submission->call);
+	end(&line, service, submission->call);
 }
