@@ -131,6 +131,14 @@ static int clean_only(struct agent *agent)
 	return r;
 }
 
+/* --check: what a configuration names as well. */
+static int check_only(struct agent *agent)
+{
+	int r = agent_load_registry(agent);
+
+	return r < 0 ? r : agent_load_policy(agent);
+}
+
 /* In reverse: nobody calls the engine any more once the server has drained. */
 static void done(struct agent *agent)
 {
@@ -191,7 +199,7 @@ static int act(struct agent *agent, enum options_action action, const char *file
 		printf("waymarkd %s\n", WAYMARK_VERSION);
 		break;
 	case OPTIONS_CHECK:
-		break;
+		return check_only(agent);
 	}
 	return 0;
 }
