@@ -18,7 +18,6 @@
 
 #define CALL(name) SCMP_SYS(name)
 
-/* clang-format off */
 static const int allowed[] = {
 	/* memory, threads, time, signals */
 	CALL(brk),
@@ -167,7 +166,6 @@ static const int allowed[] = {
 	CALL(kill),
 #endif
 };
-/* clang-format on */
 
 /* A call that is allowed with certain values of one argument. */
 struct choice {
@@ -225,10 +223,13 @@ static int fill(scmp_filter_ctx filter)
 
 	for (size_t i = 0; r == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (size_t i = 0; r == 0 && i < sizeof(choices) / sizeof(choices[0]); i++)
-		r = seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, choices[i].call, 1,
-			SCMP_CMP(choices[i].argument, SCMP_CMP_EQ, choices[i].value));
+	for (size_t i = 0; r == 0 && i < sizeof(choices) / sizeof(choices[0]); i++) {
+		const struct scmp_arg_cmp equal = {.arg = choices[i].argument,
+						   .op = SCMP_CMP_EQ,
+						   .datum_a = choices[i].value};
+
+		r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, choices[i].call, 1, &equal);
+	}
 	return r;
 }
 
