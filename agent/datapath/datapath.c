@@ -89,7 +89,8 @@ static int programs_load(struct datapath *datapath, const struct datapath_option
 	if (options->pin_dir)
 		error = pins_find(datapath->programs, options->pin_dir, found);
 	if (!error)
-		error = migration_init(&datapath->migration, options->pin_dir);
+		error = migration_init(&datapath->migration, datapath->programs,
+				       options->pin_dir);
 	return error ? error : marker__load(datapath->programs);
 }
 

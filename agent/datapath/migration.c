@@ -18,14 +18,14 @@ DEFINE_CLEANUP(close_old_maps, struct old_maps *, old_maps_close)
 /* ---- the old sets ---- */
 
 /* Of half a set everything has been taken: the one who let it go was killed over it. */
-static int old_find(struct migration *migration, unsigned number)
+static int old_find(struct migration *migration, const struct marker *programs, unsigned number)
 {
 	struct pins_path folder = pins_old_folder(migration->pin_dir, number);
 	struct old_maps *old;
 	int error = old_maps_open(folder.text, &old);
 
 	if (error == -ENOENT)
-		return 0;
+		return pins_old_drop(programs, migration->pin_dir, number);
 	if (error) {
 		message_say("cannot open the maps in %s: %s\n", folder.text, strerror(-error));
 		return error;
@@ -35,7 +35,8 @@ static int old_find(struct migration *migration, unsigned number)
 	return 0;
 }
 
-int migration_init(struct migration *migration, const char *pin_dir)
+int migration_init(struct migration *migration, const struct marker *programs,
+		   const char *pin_dir)
 {
 	unsigned numbers[PINS_OLD_MAX], n;
 	int error = 0;
@@ -48,7 +49,7 @@ int migration_init(struct migration *migration, const char *pin_dir)
 		return -ENOMEM;
 	n = pins_old_list(pin_dir, numbers);
 	for (unsigned i = 0; i < n && !error; i++)
-		error = old_find(migration, numbers[i]);
+		error = old_find(migration, programs, numbers[i]);
 	return error;
 }
 
@@ -184,7 +185,7 @@ int migration_commit(struct datapath *datapath)
 	unsigned number;
 	int error = pins_replace(datapath->programs, migration->pin_dir, &number);
 
-	return error ? error : old_find(migration, number);
+	return error ? error : old_find(migration, datapath->programs, number);
 }
 
 /* ---- counting ---- */

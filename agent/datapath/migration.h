@@ -12,6 +12,7 @@
 #include "datapath/pins.h"
 
 struct datapath;
+struct marker; /* the skeleton */
 struct old_maps;
 
 /* The old sets that programs on interfaces may still use. */
@@ -23,7 +24,8 @@ struct migration {
 
 /* Finds the sets that an earlier agent was killed over. 0 or negative errno;
  * migration_done() is due in any case. */
-int migration_init(struct migration *migration, const char *pin_dir);
+int migration_init(struct migration *migration, const struct marker *programs,
+		   const char *pin_dir);
 void migration_done(struct migration *migration);
 
 /* Fills the tables, words and deadlines of a datapath whose maps are empty from those in
