@@ -21,6 +21,25 @@
 
 #define CONTROL "control"
 
+enum { PRESENT, NEW, OLD }; /* and so on */
+
+const char *const pins_folders[] = {
+	[PRESENT] = "maps",
+	[NEW] = "maps-new",
+	[OLD] = "maps-old-1",
+	"maps-old-2",
+	"maps-old-3",
+	"maps-old-4",
+	"maps-old-5",
+	"maps-old-6",
+	"maps-old-7",
+	"maps-old-8",
+	NULL,
+};
+
+_Static_assert(sizeof(pins_folders) / sizeof(*pins_folders) == OLD + PINS_OLD_MAX + 1,
+	       "each old set has a name");
+
 struct pins {
 	struct bpf_map *maps[PINS];
 	struct pins_path folder;
@@ -36,20 +55,17 @@ static struct pins_path path_of(const char *folder, const char *name)
 
 struct pins_path pins_folder(const char *dir)
 {
-	return path_of(dir, "maps");
+	return path_of(dir, pins_folders[PRESENT]);
 }
 
 static struct pins_path new_folder(const char *dir)
 {
-	return path_of(dir, "maps-new");
+	return path_of(dir, pins_folders[NEW]);
 }
 
 struct pins_path pins_old_folder(const char *dir, unsigned number)
 {
-	char name[32];
-
-	snprintf(name, sizeof(name), "maps-old-%u", number);
-	return path_of(dir, name);
+	return path_of(dir, pins_folders[OLD + number - 1]);
 }
 
 static struct pins pins_of(const struct marker *programs, struct pins_path folder)

@@ -20,6 +20,9 @@ struct marker; /* the skeleton */
 /* Agents that were killed one after the other, each while it replaced the maps. */
 #define PINS_OLD_MAX 8
 
+/* The names of all these folders; NULL at the end. */
+extern const char *const pins_folders[];
+
 enum pins_found {
 	PINS_NONE,
 	PINS_FIT, /* of the layout and the sizes of these programs */
