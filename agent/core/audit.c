@@ -12,31 +12,56 @@
 enum { SLICE = 256 };
 
 struct slice {
-	const struct group *group;
+	struct group *group;
 	struct datapath_expected expected[SLICE];
-	size_t n, records;
+	size_t n, records, put_in;
 	uint64_t last;
 };
+
+static uint32_t deadline_of(const struct index_entry *entry)
+{
+	return entry->lease ? entry->lease->index : 0;
+}
+
+/* A rollback that failed has left it without an entry in the maps. */
+static void put_in(struct slice *slice, struct index_entry *entry,
+		   const struct mark_action *action)
+{
+	struct datapath_change change = {.verb = DATAPATH_INSERT,
+					 .match = &entry->match,
+					 .action = *action,
+					 .lease = deadline_of(entry)};
+
+	if (datapath_apply(slice->group->datapath, &change, 1) < 0)
+		return;
+	pthread_rwlock_wrlock(slice->group->lock);
+	entry->slot = change.slot;
+	pthread_rwlock_unlock(slice->group->lock);
+	slice->put_in++;
+}
 
 static int expect(const struct store_record *record, void *user)
 {
 	struct slice *slice = user;
-	const struct index_entry *entry = NULL;
+	struct index_entry *entry = NULL;
 
 	slice->last = record->revision;
 	if (record->mark)
 		entry = index_find(slice->group->index, &record->mark->match);
-	if (entry && entry->revision == record->revision)
-		slice->expected[slice->n++] = (struct datapath_expected){
-			.match = &entry->match,
-			.action = record->mark->action,
-			.slot = entry->slot,
-			.lease = entry->lease ? entry->lease->index : 0,
-		};
+	if (!entry || entry->revision != record->revision)
+		return ++slice->records == SLICE;
+	if (entry->slot == 0)
+		put_in(slice, entry, &record->mark->action);
+	else
+		slice->expected[slice->n++] =
+			(struct datapath_expected){.match = &entry->match,
+						   .action = record->mark->action,
+						   .slot = entry->slot,
+						   .lease = deadline_of(entry)};
 	return ++slice->records == SLICE;
 }
 
-/* Are the next marks in the maps? */
+/* Are the next marks in the maps? Without any the program itself is still to be looked at. */
 static int check_marks(struct audit *audit, struct group *group)
 {
 	struct slice slice = {.group = group, .last = audit->revision};
@@ -46,7 +71,8 @@ static int check_marks(struct audit *audit, struct group *group)
 		return r;
 	audit->revision = slice.last;
 	audit->sweeping = slice.records == 0;
-	return slice.n > 0 ? datapath_audit(group->datapath, slice.expected, slice.n) : 0;
+	r = datapath_audit(group->datapath, slice.expected, slice.n);
+	return r < 0 ? r : r + (int)slice.put_in;
 }
 
 static bool is_known(const struct match *match, uint32_t slot, void *user)
@@ -84,7 +110,6 @@ uint64_t audit_slice(struct audit *audit, struct group *group)
 	/* An error, for instance of the store, ends the round; the next one finds the rest. */
 	if (!end && r >= 0)
 		return 0;
-	(void)datapath_clock_sync(group->datapath);
 	repairs = audit->round_repairs;
 	atomic_fetch_add(&audit->repairs, repairs);
 	end_round(audit);

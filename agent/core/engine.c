@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "core/engine_state.h"
+#include "core/expire.h"
 #include "core/lifetime.h"
 #include "core/restore.h"
 #include "datapath/datapath.h"
@@ -15,136 +16,138 @@
 
 /* ---- the writer's thread ---- */
 
-/* Marks whose deadline has passed are removed at most so many at a time, between other work. */
-#define EXPIRE_MAX 1000
-
 #define SECOND INT64_C(1000000000)
 #define LOOK_UP SECOND
 
-/* After a commit that failed the writer leaves dead marks alone for so long; the kernel does
+/* After a removal that failed the writer leaves dead marks alone for so long; the kernel does
  * not mark with them anyway. */
 #define EXPIRE_PAUSE SECOND
 
-static void forget(struct engine_op *op)
+/* How often it is seen whether a store that failed can commit again. */
+#define STORE_PROBE SECOND
+
+/* The kernel's deadlines count in jiffies, which drift against the clock by some ppm. */
+#define CLOCK_SYNC (60 * SECOND)
+
+/* Tells the agent when the store falls ill and when it recovers. */
+static void note_store(struct engine *engine, int error, bool committed)
 {
-	free(op);
+	const struct engine_options *options = &engine->options;
+	bool was_ill = engine->store_probe != 0;
+
+	if (error < 0)
+		engine->store_probe = lifetime_now() + STORE_PROBE;
+	else if (committed)
+		engine->store_probe = 0;
+	if (was_ill != (engine->store_probe != 0) && options->store_failed)
+		options->store_failed(error, options->user);
 }
 
-/* Puts the removal of a dead mark in front of the list. */
-static struct engine_op *add_expiry(const struct match *match, struct engine_op *list)
+static void note_group(struct engine *engine)
 {
-	struct engine_op *op = calloc(1, sizeof(*op));
+	const struct engine_options *options = &engine->options;
 
-	if (!op)
-		return list;
-	op->verb = ENGINE_EXPIRE;
-	op->mark.match = *match;
-	op->done = forget;
-	op->next = list;
-	return op;
+	note_store(engine, engine->group.store_error, engine->group.committed);
+	if (engine->group.committed && options->published)
+		options->published(engine->index.revision, options->user);
 }
 
-/* 0, or negative errno if the store could not commit. */
-static int run_expiries(struct engine *engine, struct engine_op *ops)
+static bool has_dead(const struct engine *engine)
 {
-	const struct match *dead;
-	int r = 0;
-
-	while (ops) {
-		int error;
-
-		ops = group_take(&engine->group, ops, &dead);
-		error = group_run(&engine->group);
-		if (error < 0) {
-			engine->expire_after = lifetime_now() + EXPIRE_PAUSE;
-			r = error;
-		}
-	}
-	return r;
-}
-
-/* The mark in the way of the first operation is over. If it cannot be removed, the operation is
- * refused, for it must not meet a mark that is no more. Returns the rest of the list. */
-static struct engine_op *clear_way(struct engine *engine, struct engine_op *ops,
-				   const struct match *dead)
-{
-	struct engine_op *expiry = add_expiry(dead, NULL), *rest = ops->next;
-
-	if (expiry && run_expiries(engine, expiry) == 0 &&
-	    !lifetime_over(index_find(&engine->index, dead), lifetime_now()))
-		return ops;
-	fault_set(&ops->fault, FAULT_UNAVAILABLE, FAULT_REASON_STORE, NULL,
-		  "the mark that is over cannot be removed yet");
-	ops->outcome = OUTCOME_NONE;
-	ops->done(ops);
-	return rest;
-}
-
-/* The dead marks of the leases that are over; the deadline that comes next stays first. */
-static void expire(struct engine *engine)
-{
+	const struct lease *lease = lease_queue_first(&engine->leases);
 	int64_t now = lifetime_now();
-	struct engine_op *ops = NULL;
 
-	if (now < engine->expire_after)
+	return lease && lease->deadline <= now && now >= engine->expire_after;
+}
+
+static void bury_dead(struct engine *engine)
+{
+	int r;
+
+	if (!has_dead(engine))
 		return;
-	for (size_t n = 0; n < EXPIRE_MAX && n < engine->leases.n; n++) {
-		const struct lease *lease = engine->leases.heap[n];
-
-		if (lease->deadline <= now && lease->marks)
-			ops = add_expiry(&lease->marks->match, ops);
-	}
-	(void)run_expiries(engine, ops);
+	r = expire_chunk(&engine->group);
+	note_group(engine);
+	if (r < 0)
+		engine->expire_after = lifetime_now() + EXPIRE_PAUSE;
 }
 
 static void run_queue(struct engine *engine, struct engine_op *ops)
 {
-	const struct match *dead;
-
 	while (ops) {
-		ops = group_take(&engine->group, ops, &dead);
-		group_run(&engine->group);
-		if (dead)
-			ops = clear_way(engine, ops, dead);
-		expire(engine);
+		group_begin(&engine->group);
+		ops = group_take(&engine->group, ops);
+		(void)group_run(&engine->group);
+		note_group(engine);
+		bury_dead(engine);
 	}
 }
 
-/* When the writer has something to do of its own; INT64_MAX: never. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When the writer has something to do of its own. */
 static int64_t next_duty(const struct engine *engine)
 {
 	const struct lease *lease = lease_queue_first(&engine->leases);
-	int64_t next = engine->audit.interval > 0 ? engine->audit.next : INT64_MAX;
+	int64_t next = lease ? lease->deadline : INT64_MAX;
 
-	if (lease && lease->deadline < next)
-		next = lease->deadline;
 	if (lease && next < engine->expire_after)
 		next = engine->expire_after;
-	return next;
+	next = earlier(next, engine->clock_sync);
+	if (engine->audit.interval > 0)
+		next = earlier(next, engine->audit.next);
+	return engine->store_probe ? earlier(next, engine->store_probe) : next;
+}
+
+/* Can an empty transaction be committed? */
+static void probe_store(struct engine *engine)
+{
+	int r;
+
+	if (engine->store_probe == 0 || lifetime_now() < engine->store_probe)
+		return;
+	r = store_begin(engine->group.store);
+	if (r == 0)
+		r = store_commit(engine->group.store);
+	note_store(engine, r, r == 0);
+}
+
+static void sync_clock(struct engine *engine)
+{
+	if (lifetime_now() < engine->clock_sync)
+		return;
+	(void)datapath_clock_sync(engine->group.datapath);
+	engine->clock_sync = lifetime_now() + CLOCK_SYNC;
+}
+
+static void run_audit(struct engine *engine)
+{
+	uint64_t repairs = 0;
+
+	if (engine->audit.interval > 0 && lifetime_now() >= engine->audit.next)
+		repairs = audit_slice(&engine->audit, &engine->group);
+	if (repairs > 0 && engine->options.repaired)
+		engine->options.repaired(repairs, engine->options.user);
 }
 
 static void do_duties(struct engine *engine)
 {
-	uint64_t repairs = 0;
-
-	expire(engine);
-	if (engine->audit.interval > 0 && lifetime_now() >= engine->audit.next)
-		repairs = audit_slice(&engine->audit, &engine->group);
-	if (repairs > 0 && engine->repaired)
-		engine->repaired(repairs, engine->user);
+	bury_dead(engine);
+	probe_store(engine);
+	sync_clock(engine);
+	run_audit(engine);
 }
 
 /* Waits for an operation, for the end or until the next duty. CLOCK_MONOTONIC, which conditions
- * know, stands still in suspend: the writer looks up once a second where it has a duty. */
+ * know, stands still in suspend: the writer looks up once a second. */
 static void wait_queue(struct engine *engine, int64_t duty)
 {
 	int64_t left = duty - lifetime_now();
 	struct timespec until;
 
-	if (duty == INT64_MAX) {
-		pthread_cond_wait(&engine->queue_filled, &engine->queue_lock);
-		return;
-	}
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += left < LOOK_UP ? left : LOOK_UP;
 	until.tv_sec += until.tv_nsec / SECOND;
@@ -206,8 +209,8 @@ static void set_up(struct engine *engine, const struct engine_options *options)
 	memcpy(engine->group.boot_id, options->boot_id, sizeof(options->boot_id));
 	engine->audit.interval = options->audit_interval;
 	engine->audit.next = lifetime_now() + options->audit_interval;
-	engine->repaired = options->repaired;
-	engine->user = options->user;
+	engine->options = *options;
+	engine->clock_sync = lifetime_now() + CLOCK_SYNC;
 	engine->last = &engine->first;
 	pthread_rwlock_init(&engine->lock, NULL);
 	pthread_mutex_init(&engine->queue_lock, NULL);
@@ -250,9 +253,6 @@ void engine_free(struct engine *engine)
 void engine_submit(struct engine *engine, struct engine_op *op)
 {
 	op->next = NULL;
-	op->outcome = OUTCOME_NONE;
-	op->fault = (struct fault){.code = FAULT_NONE};
-	op->counters = (struct traffic_count){0, 0};
 	pthread_mutex_lock(&engine->queue_lock);
 	*engine->last = op;
 	engine->last = &op->next;

@@ -143,6 +143,9 @@ struct engine_options {
 	/* Readers see changes up to this revision from now on. On the writer's thread, which it
 	 * must not hold up; may be NULL. */
 	void (*published)(uint64_t revision, void *user);
+	/* The store could not commit, with this negative errno; or 0: it can again. On the
+	 * writer's thread; may be NULL. */
+	void (*store_failed)(int error, void *user);
 	void *user;
 };
 

@@ -5,13 +5,20 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "core/engine_state.h"
+#include "core/lifetime.h"
 #include "datapath/datapath.h"
 #include "store/store.h"
 
 typedef struct index_entry *find_entry(const struct index *index, const struct match *match);
+
+static struct index_entry *find_effective(const struct index *index, const struct match *match)
+{
+	return index_effective(index, match, lifetime_now());
+}
 
 static void read_volatile(struct engine *engine, const struct index_entry *entry,
 			  struct traffic_count *ret_counters, int64_t *ret_deadline)
@@ -62,7 +69,7 @@ int engine_get(struct engine *engine, const struct match *match, struct engine_m
 
 int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret)
 {
-	return read_mark(engine, index_effective, match, ret);
+	return read_mark(engine, find_effective, match, ret);
 }
 
 void engine_volatile(struct engine *engine, const struct match *match,
@@ -162,12 +169,55 @@ uint64_t engine_repairs(struct engine *engine)
 	return atomic_load(&engine->audit.repairs);
 }
 
-uint64_t engine_owner_marks(struct engine *engine, const char *owner)
+uint64_t engine_compact_revision(struct engine *engine)
 {
-	uint64_t marks;
+	return store_compact_revision(engine->group.store);
+}
+
+struct engine_owner engine_owner(struct engine *engine, const char *name)
+{
+	struct engine_owner found = {.marks = 0};
+	const struct index_owner *owner;
 
 	pthread_rwlock_rdlock(&engine->lock);
-	marks = index_owner_marks(&engine->index, owner);
+	owner = index_find_owner(&engine->index, name);
+	if (owner)
+		found = (struct engine_owner){.marks = owner->account.marks,
+					      .leases = owner->account.leases,
+					      .election_id = owner->account.election_id};
 	pthread_rwlock_unlock(&engine->lock);
-	return marks;
+	return found;
+}
+
+/* The first one behind this id: ids rise in the order of the list. */
+static const struct shared_lease *first_lease(const struct index *index, uint64_t after)
+{
+	const struct shared_lease *lease = index_find_lease(index, after);
+
+	if (lease)
+		return lease->hh.next;
+	for (lease = index->leases; lease && lease->lease.id <= after; lease = lease->hh.next)
+		;
+	return lease;
+}
+
+int engine_leases(struct engine *engine, uint64_t after,
+		  int (*each)(const struct engine_lease *lease, void *user), void *user)
+{
+	const struct shared_lease *lease;
+	int r = 0;
+
+	pthread_rwlock_rdlock(&engine->lock);
+	for (lease = first_lease(&engine->index, after); r == 0 && lease;
+	     lease = lease->hh.next) {
+		struct engine_lease found = {.id = lease->lease.id,
+					     .ttl = lease->lease.ttl,
+					     .deadline = lease->lease.deadline,
+					     .marks = lease->n_marks};
+
+		memcpy(found.owner, lease->owner->name, strlen(lease->owner->name) + 1);
+		r = each(&found, user);
+	}
+	pthread_rwlock_unlock(&engine->lock);
+	return r;
 }

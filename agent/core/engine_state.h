@@ -22,9 +22,11 @@ struct engine {
 	pthread_t writer;
 	struct group group; /* the writer's own but for its pointers, which never change */
 	struct audit audit; /* the writer's own, but for `repairs` */
-	int64_t expire_after; /* likewise: no removal of dead marks before, the store is ill */
-	void (*repaired)(uint64_t repairs, void *user);
-	void *user;
+	int64_t expire_after; /* likewise: no removal of dead marks before, something is ill */
+	int64_t clock_sync; /* likewise: when the kernel's deadlines are to be aligned */
+	int64_t store_probe; /* likewise: when to see whether the store is well again; 0: it is
+			      */
+	struct engine_options options;
 
 	pthread_mutex_t queue_lock; /* of what follows */
 	pthread_cond_t queue_filled;

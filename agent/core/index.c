@@ -25,8 +25,11 @@ void index_done(struct index *index)
 		HASH_DEL(index->owners, owner);
 		free(owner);
 	}
+	HASH_CLEAR(hh, index->leases);
 	memset(index, 0, sizeof(*index));
 }
+
+/* ---- entries ---- */
 
 struct index_entry *index_find(const struct index *index, const struct match *match)
 {
@@ -36,7 +39,16 @@ struct index_entry *index_find(const struct index *index, const struct match *ma
 	return entry;
 }
 
-static struct index_entry *find_network(const struct index *index, const struct match *match)
+static struct index_entry *find_in_force(const struct index *index, const struct match *match,
+					 int64_t now)
+{
+	struct index_entry *entry = index_find(index, match);
+
+	return entry && entry->lease && entry->lease->deadline <= now ? NULL : entry;
+}
+
+static struct index_entry *find_network(const struct index *index, const struct match *match,
+					int64_t now)
 {
 	for (int length = match->prefix_length; length >= 0; length--) {
 		struct match network = {.kind = MARK_NETWORK, .prefix_length = (uint8_t)length};
@@ -45,36 +57,92 @@ static struct index_entry *find_network(const struct index *index, const struct 
 		if (index->by_length[length] == 0)
 			continue;
 		prefix_mask(match->destination, (uint8_t)length, network.destination);
-		entry = index_find(index, &network);
+		entry = find_in_force(index, &network, now);
 		if (entry)
 			return entry;
 	}
 	return NULL;
 }
 
-struct index_entry *index_effective(const struct index *index, const struct match *match)
+struct index_entry *index_effective(const struct index *index, const struct match *match,
+				    int64_t now)
 {
 	struct match probe = *match;
 	struct index_entry *entry = NULL;
 
 	if (match->kind == MARK_FLOW) {
-		entry = index_find(index, &probe);
+		entry = find_in_force(index, &probe, now);
 		memset(probe.source, 0, sizeof(probe.source));
 		probe.source_port = 0;
 		probe.kind = MARK_ENDPOINT;
 	}
 	if (!entry && probe.kind == MARK_ENDPOINT) {
-		entry = index_find(index, &probe);
+		entry = find_in_force(index, &probe, now);
 		probe.destination_port = 0;
 		probe.protocol = 0;
 		probe.kind = MARK_HOST;
 	}
 	if (!entry && probe.kind == MARK_HOST)
-		entry = index_find(index, &probe);
-	return entry ? entry : find_network(index, match);
+		entry = find_in_force(index, &probe, now);
+	return entry ? entry : find_network(index, match, now);
 }
 
-static struct index_owner *find_owner(const struct index *index, const char *name)
+struct index_entry *index_entry_new(const struct match *match, struct index_owner *owner)
+{
+	struct index_entry *entry = calloc(1, sizeof(*entry));
+
+	if (entry) {
+		entry->match = *match;
+		entry->owner = owner;
+	}
+	return entry;
+}
+
+int index_add(struct index *index, struct index_entry *entry)
+{
+	HASH_ADD(hh, index->entries, match, sizeof(entry->match), entry);
+	if (!entry->hh.tbl)
+		return -ENOMEM;
+	entry->owner->account.marks++;
+	if (entry->match.kind == MARK_NETWORK)
+		index->by_length[entry->match.prefix_length]++;
+	return 0;
+}
+
+static void count_on_lease(struct lease *lease, int change)
+{
+	if (lease->is_shared)
+		((struct shared_lease *)lease)->n_marks += (uint64_t)change;
+}
+
+void index_set_lease(struct index_entry *entry, struct lease *lease)
+{
+	if (entry->lease == lease)
+		return;
+	if (entry->lease) {
+		DL_DELETE(entry->lease->marks, entry);
+		count_on_lease(entry->lease, -1);
+	}
+	entry->lease = lease;
+	if (lease) {
+		DL_APPEND(lease->marks, entry);
+		count_on_lease(lease, 1);
+	}
+}
+
+void index_remove(struct index *index, struct index_entry *entry)
+{
+	index_set_lease(entry, NULL);
+	if (entry->match.kind == MARK_NETWORK)
+		index->by_length[entry->match.prefix_length]--;
+	entry->owner->account.marks--;
+	HASH_DEL(index->entries, entry);
+	free(entry);
+}
+
+/* ---- owners ---- */
+
+struct index_owner *index_find_owner(const struct index *index, const char *name)
 {
 	struct index_owner *owner;
 
@@ -82,9 +150,9 @@ static struct index_owner *find_owner(const struct index *index, const char *nam
 	return owner;
 }
 
-static struct index_owner *make_owner(struct index *index, const char *name)
+struct index_owner *index_make_owner(struct index *index, const char *name)
 {
-	struct index_owner *owner = find_owner(index, name);
+	struct index_owner *owner = index_find_owner(index, name);
 	size_t length = strlen(name);
 
 	if (owner)
@@ -94,70 +162,39 @@ static struct index_owner *make_owner(struct index *index, const char *name)
 		return NULL;
 	memcpy(owner->name, name, length);
 	HASH_ADD_KEYPTR(hh, index->owners, owner->name, length, owner);
-	if (find_owner(index, name) != owner) {
+	if (!owner->hh.tbl) {
 		free(owner);
 		return NULL;
 	}
 	return owner;
 }
 
-static void drop_idle_owner(struct index *index, struct index_owner *owner)
+/* ---- shared leases ---- */
+
+struct shared_lease *index_find_lease(const struct index *index, uint64_t id)
 {
-	if (owner->marks > 0)
-		return;
-	HASH_DEL(index->owners, owner);
-	free(owner);
+	struct shared_lease *lease;
+
+	HASH_FIND(hh, index->leases, &id, sizeof(id), lease);
+	return lease;
 }
 
-int index_add(struct index *index, const struct match *match, const char *owner_name,
-	      uint32_t slot, uint64_t revision)
+struct index_owner *index_lease_owner(const struct lease *lease)
 {
-	struct index_entry *entry = calloc(1, sizeof(*entry));
-	struct index_owner *owner = entry ? make_owner(index, owner_name) : NULL;
-
-	if (owner) {
-		*entry = (struct index_entry){
-			.match = *match, .slot = slot, .revision = revision, .owner = owner};
-		HASH_ADD(hh, index->entries, match, sizeof(entry->match), entry);
-		if (index_find(index, match) == entry) {
-			owner->marks++;
-			if (match->kind == MARK_NETWORK)
-				index->by_length[match->prefix_length]++;
-			return 0;
-		}
-		drop_idle_owner(index, owner);
-	}
-	free(entry);
-	return -ENOMEM;
+	return ((const struct shared_lease *)lease)->owner;
 }
 
-void index_set_lease(struct index_entry *entry, struct lease *lease)
+int index_add_lease(struct index *index, struct shared_lease *lease)
 {
-	if (entry->lease == lease)
-		return;
-	if (entry->lease)
-		DL_DELETE(entry->lease->marks, entry);
-	entry->lease = lease;
-	if (lease)
-		DL_APPEND(lease->marks, entry);
+	HASH_ADD(hh, index->leases, lease.id, sizeof(lease->lease.id), lease);
+	if (!lease->hh.tbl)
+		return -ENOMEM;
+	lease->owner->account.leases++;
+	return 0;
 }
 
-void index_remove(struct index *index, struct index_entry *entry)
+void index_remove_lease(struct index *index, struct shared_lease *lease)
 {
-	struct index_owner *owner = entry->owner;
-
-	index_set_lease(entry, NULL);
-	if (entry->match.kind == MARK_NETWORK)
-		index->by_length[entry->match.prefix_length]--;
-	HASH_DEL(index->entries, entry);
-	free(entry);
-	owner->marks--;
-	drop_idle_owner(index, owner);
-}
-
-uint64_t index_owner_marks(const struct index *index, const char *owner)
-{
-	const struct index_owner *found = find_owner(index, owner);
-
-	return found ? found->marks : 0;
+	HASH_DEL(index->leases, lease);
+	lease->owner->account.leases--;
 }

@@ -57,17 +57,29 @@ static void sift_down(struct lease_queue *queue, struct lease *lease)
 	put(queue, place, lease);
 }
 
+int lease_queue_reserve(struct lease_queue *queue, size_t more)
+{
+	size_t max = queue->max ? queue->max : 64;
+	struct lease **heap;
+
+	while (max < queue->n + more)
+		max *= 2;
+	if (max == queue->max)
+		return 0;
+	heap = reallocarray(queue->heap, max, sizeof(struct lease *));
+	if (!heap)
+		return -ENOMEM;
+	queue->heap = heap;
+	queue->max = max;
+	return 0;
+}
+
 int lease_queue_add(struct lease_queue *queue, struct lease *lease)
 {
-	if (queue->n == queue->max) {
-		size_t max = queue->max ? 2 * queue->max : 64;
-		struct lease **heap = reallocarray(queue->heap, max, sizeof(struct lease *));
+	int r = lease_queue_reserve(queue, 1);
 
-		if (!heap)
-			return -ENOMEM;
-		queue->heap = heap;
-		queue->max = max;
-	}
+	if (r < 0)
+		return r;
 	put(queue, queue->n++, lease);
 	sift_up(queue, lease);
 	return 0;

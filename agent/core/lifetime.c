@@ -2,11 +2,13 @@
 #include "core/lifetime.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "core/step.h"
+#include "core/group.h"
+#include "store/store.h"
 
 static int64_t read_clock(clockid_t clock)
 {
@@ -26,105 +28,151 @@ int64_t lifetime_wall(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
-bool lifetime_over(const struct index_entry *entry, int64_t now)
+bool lifetime_over(const struct lease *lease, int64_t now)
 {
-	return entry && entry->lease && entry->lease->deadline <= now;
+	return lease && lease->next_deadline <= now;
 }
 
-static struct lease *current(const struct step *step)
+static bool is_private(const struct lease *lease)
 {
-	return step->entry ? step->entry->lease : NULL;
+	return lease && !lease->is_shared;
 }
 
-bool lifetime_differs(const struct step *step)
-{
-	const struct mark *mark = &step->op->mark;
-
-	return mark->lifetime != step->old.lifetime || mark->ttl != step->old.ttl;
-}
+/* ---- deciding ---- */
 
 static int refuse(struct step *step, int error)
 {
+	struct fault *fault = engine_update_refuse(step->update);
+
 	if (error == -ENOSPC)
-		fault_set(step_refuse(step), FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL,
-			  NULL, "no room for another lifetime");
+		fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_TABLE_FULL, NULL,
+			  "no room for another lifetime");
 	else
-		fault_set(step_refuse(step), FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY,
-			  NULL, "the agent is out of memory");
-	step->op->fault.subject = error == -ENOSPC ? "lifetimes" : "memory";
+		fault_set(fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
+			  "the agent is out of memory");
+	fault->subject = error == -ENOSPC ? "lifetimes" : "memory";
 	return -EINVAL;
 }
 
 static int make_lease(struct group *group, struct step *step)
 {
 	struct lease *lease = calloc(1, sizeof(*lease));
-	int r = lease ? datapath_lease_take(group->datapath, &lease->index) : -ENOMEM;
+	int r = lease ? 0 : -ENOMEM;
 
+	if (r == 0 && !group->simulating)
+		r = datapath_lease_take(group->datapath, &lease->index);
 	if (r < 0) {
 		free(lease);
 		return refuse(step, r);
 	}
-	lease->id = ++group->last_lease;
-	step->made = step->lease = lease;
+	lease->id = group->simulating ? 0 : ++group->last_lease;
+	step->made = step->is.lease = lease;
+	return 0;
+}
+
+static int decide_ttl(struct group *group, struct step *step)
+{
+	struct lease *lease;
+
+	if (is_private(step->was.lease))
+		step->is.lease = step->was.lease;
+	else if (make_lease(group, step) < 0)
+		return -EINVAL;
+	lease = step->is.lease;
+	step->renews = true;
+	step->old_deadline = lease->next_deadline;
+	step->old_ttl = lease->next_ttl;
+	lease->next_ttl = step->update->ttl;
+	lease->next_deadline = group->now + (int64_t)step->update->ttl;
+	return 0;
+}
+
+static int decide_lease(struct group *group, struct step *step)
+{
+	struct shared_lease *lease = index_find_lease(group->index, step->update->lease);
+
+	if (!lease || lifetime_over(&lease->lease, group->now))
+		return fault_set(engine_update_refuse(step->update), FAULT_NOT_FOUND,
+				 FAULT_REASON_LEASE, "lease_id", "no lease %" PRIu64,
+				 step->update->lease);
+	if (lease->owner != step->is.owner)
+		return fault_set(engine_update_refuse(step->update), FAULT_PERMISSION_DENIED,
+				 FAULT_REASON_NOT_OWNER, "lease_id",
+				 "lease %" PRIu64 " belongs to %s, not to %s",
+				 step->update->lease, lease->owner->name, step->is.owner->name);
+	step->is.lease = &lease->lease;
 	return 0;
 }
 
 int lifetime_decide(struct group *group, struct step *step)
 {
-	struct mark *mark = &step->op->mark;
-
-	if (mark->lifetime != MARK_TTL)
+	switch (step->update->lifetime) {
+	case MARK_TTL:
+		return decide_ttl(group, step);
+	case MARK_LEASE:
+		return decide_lease(group, step);
+	default:
 		return 0;
-	step->lease = current(step);
-	if (!step->lease && make_lease(group, step) < 0)
-		return -EINVAL;
-	step->ttl = mark->ttl;
-	step->deadline = group->now + (int64_t)mark->ttl;
-	mark->lease = step->lease->id;
-	datapath_lease_set(group->datapath, step->lease->index, step->deadline);
-	return 0;
-}
-
-void lifetime_undo(struct group *group, struct step *step)
-{
-	if (step->made) {
-		datapath_lease_put(group->datapath, step->made->index);
-		free(step->made);
-		step->made = NULL;
-	} else if (step->lease) {
-		datapath_lease_set(group->datapath, step->lease->index, step->lease->deadline);
 	}
-	step->lease = NULL;
 }
 
-bool lifetime_renews(const struct step *step)
+void lifetime_program(struct group *group, const struct step *step)
 {
-	return step->lease && step->op->outcome == OUTCOME_UNCHANGED;
+	if (step->renews)
+		datapath_lease_set(group->datapath, step->is.lease->index,
+				   step->is.lease->next_deadline);
 }
 
-static int record_lease(struct group *group, const struct step *step)
+void lifetime_undo(struct group *group, struct step *step, bool lost)
 {
-	struct store_lease lease = {.id = step->lease->id,
-				    .is_private = true,
-				    .ttl = step->ttl,
-				    .boottime = step->deadline,
-				    .wall = group->wall + (int64_t)step->ttl};
+	struct lease *lease = step->is.lease;
 
-	memcpy(lease.boot_id, group->boot_id, sizeof(lease.boot_id));
-	memcpy(lease.owner, step->op->mark.owner, sizeof(lease.owner));
-	return store_put_lease(group->store, &lease);
+	if (step->made) {
+		if (!group->simulating && !lost)
+			datapath_lease_put(group->datapath, lease->index);
+		free(lease);
+		step->is.lease = step->made = NULL;
+	} else if (step->renews) {
+		lease->next_deadline = step->old_deadline;
+		lease->next_ttl = step->old_ttl;
+		if (!group->simulating)
+			datapath_lease_set(group->datapath, lease->index, step->old_deadline);
+	}
+	step->renews = false;
+}
+
+/* ---- recording ---- */
+
+void lifetime_stored(const struct group *group, const struct lease *lease, const char *owner,
+		     struct store_lease *ret)
+{
+	*ret = (struct store_lease){.id = lease->id,
+				    .is_private = !lease->is_shared,
+				    .ttl = lease->next_ttl,
+				    .boottime = lease->next_deadline,
+				    .wall = group->wall + (lease->next_deadline - group->now)};
+	memcpy(ret->boot_id, group->boot_id, sizeof(ret->boot_id));
+	memcpy(ret->owner, owner, strlen(owner) + 1);
 }
 
 int lifetime_record(struct group *group, const struct step *step)
 {
-	const struct lease *before = current(step);
+	const struct lease *before = step->was.lease;
+	struct store_lease stored;
+	int r = 0;
 
-	if (step->lease)
-		return record_lease(group, step);
-	return before ? store_remove_lease(group->store, before->id) : 0;
+	if (step->renews) {
+		lifetime_stored(group, step->is.lease, step->is.owner->name, &stored);
+		r = store_put_lease(group->store, &stored);
+	}
+	if (r == 0 && is_private(before) && before != step->is.lease)
+		r = store_remove_lease(group->store, before->id);
+	return r;
 }
 
-static void free_lease(struct group *group, struct lease *lease)
+/* ---- publishing ---- */
+
+void lifetime_free(struct group *group, struct lease *lease)
 {
 	datapath_lease_put(group->datapath, lease->index);
 	lease_queue_remove(group->leases, lease);
@@ -133,22 +181,21 @@ static void free_lease(struct group *group, struct lease *lease)
 
 void lifetime_publish(struct group *group, struct step *step, struct index_entry *entry)
 {
-	struct lease *before = entry->lease, *lease = step->lease;
+	struct lease *before = entry->lease, *lease = step->is.lease;
 
-	if (step->made) {
-		lease->deadline = step->deadline;
-		/* Committed but not to be remembered: as in publish_step(). */
-		if (lease_queue_add(group->leases, lease) < 0)
-			abort();
-		step->made = NULL;
-	} else if (lease) {
-		lease_queue_renew(group->leases, lease, step->deadline);
+	if (step->renews) {
+		lease->ttl = lease->next_ttl;
+		lease->deadline = lease->next_deadline;
 	}
-	if (lease)
-		lease->ttl = step->ttl;
+	/* group_commit() has made room. */
+	if (step->made)
+		(void)lease_queue_add(group->leases, lease);
+	else if (step->renews)
+		lease_queue_renew(group->leases, lease, lease->next_deadline);
+	step->made = NULL;
 	index_set_lease(entry, lease);
-	if (before && before != lease)
-		free_lease(group, before);
+	if (is_private(before) && before != lease)
+		lifetime_free(group, before);
 }
 
 void lifetime_end(struct group *group, struct index_entry *entry)
@@ -156,6 +203,6 @@ void lifetime_end(struct group *group, struct index_entry *entry)
 	struct lease *lease = entry->lease;
 
 	index_set_lease(entry, NULL);
-	if (lease)
-		free_lease(group, lease);
+	if (is_private(lease))
+		lifetime_free(group, lease);
 }

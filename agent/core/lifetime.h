@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of a step that is about how long its mark lives. Called by group.c in this order:
- * decide; undo, or record, then publish (under the write lock).
+ * The part of a step that is about how long its mark lives. The stages of a group call it in
+ * this order: decide; program, perhaps undo; record; publish.
  *
  * Deadlines are on CLOCK_BOOTTIME, in ns.
  */
@@ -13,35 +13,43 @@
 
 struct group;
 struct index_entry;
+struct lease;
 struct step;
+struct store_lease;
 
 /* CLOCK_BOOTTIME and CLOCK_REALTIME, ns. */
 int64_t lifetime_now(void);
 int64_t lifetime_wall(void);
 
-/* Has the deadline of this mark passed? NULL: no. */
-bool lifetime_over(const struct index_entry *entry, int64_t now);
+/* Has its deadline passed, with what the group does? NULL: no. */
+bool lifetime_over(const struct lease *lease, int64_t now);
 
-/* A mark is set: gives it the lease that it asks for, renews the one that it has, or lets go of
- * it; the kernel knows the deadline afterwards. 0, or -EINVAL with the step refused. */
+/* A mark is set: finds or makes the lease that it asks for, and renews a private one. 0, or
+ * -EINVAL with the update refused. */
 int lifetime_decide(struct group *group, struct step *step);
 
-/* Is the lifetime that the mark asks for another one than it has? */
-bool lifetime_differs(const struct step *step);
+/* Tells the kernel of the deadline, if the step changes it. */
+void lifetime_program(struct group *group, const struct step *step);
 
-/* Puts the kernel's deadlines back to what they were before lifetime_decide(). */
-void lifetime_undo(struct group *group, struct step *step);
+/* Takes lifetime_decide() and lifetime_program() back; the kernel does not know the mark with
+ * this lease any more, or it does if `lost`: then nobody else may get its deadline. */
+void lifetime_undo(struct group *group, struct step *step, bool lost);
 
-/* Does this step write its lease into the store though its mark stays as it is? */
-bool lifetime_renews(const struct step *step);
-
-/* Puts the lease into the store's transaction, or takes it out. 0 or negative errno. */
+/* Puts private leases into the store's transaction, and takes them out. 0 or negative errno. */
 int lifetime_record(struct group *group, const struct step *step);
 
-/* Hangs the entry on its lease. `entry` is the step's, or the one that was just made. */
+/* Hangs the entry on its lease, and lets go of the one before. Under the write lock. */
 void lifetime_publish(struct group *group, struct step *step, struct index_entry *entry);
 
-/* The mark is gone: so is its private lease. Before the entry is removed. */
+/* The mark is gone: so is its private lease. Before the entry is removed, under the write
+ * lock. */
 void lifetime_end(struct group *group, struct index_entry *entry);
+
+/* A lease as the store keeps it, with what the group does. */
+void lifetime_stored(const struct group *group, const struct lease *lease, const char *owner,
+		     struct store_lease *ret);
+
+/* Takes a lease that nobody refers to out of the queue and the datapath, and frees it. */
+void lifetime_free(struct group *group, struct lease *lease);
 
 #endif

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Running out of memory is reported, not fatal: uthash then leaves the table as it was. */
+#define HASH_NONFATAL_OOM 1
+
 #include "core/restore.h"
 
 #include <errno.h>
@@ -18,8 +21,8 @@ enum { BATCH = 1024 };
 /* A lease of the store, by its id. */
 struct known_lease {
 	uint64_t id; /* the key */
-	struct lease *lease; /* NULL: no mark has asked for it yet */
-	uint64_t ttl;
+	struct lease *lease; /* NULL: it is private, and no mark has asked for it yet */
+	struct store_lease stored;
 	int64_t deadline;
 	UT_hash_handle hh;
 };
@@ -34,6 +37,7 @@ struct restoration {
 	struct group *group;
 	struct engine_restored *result;
 	struct known_lease *leases;
+	bool rebooted; /* some lease counts on the clock of another boot */
 	struct stray *strays;
 	size_t n_strays, max_strays;
 	struct datapath_change changes[BATCH];
@@ -41,21 +45,55 @@ struct restoration {
 	size_t n_changes;
 };
 
-/* ---- 1. index: the last record of each match ---- */
+/* ---- 1. index: the last record of each match; owners ---- */
+
+static int index_mark(struct index *index, const struct mark *mark, struct index_owner *owner)
+{
+	struct index_entry *entry = index_find(index, &mark->match);
+	int r = 0;
+
+	/* A mark that was cleared and made anew may have got another owner. */
+	if (entry && entry->owner != owner) {
+		index_remove(index, entry);
+		entry = NULL;
+	}
+	if (!entry) {
+		entry = index_entry_new(&mark->match, owner);
+		r = entry ? index_add(index, entry) : -ENOMEM;
+	}
+	if (r < 0)
+		free(entry);
+	else
+		entry->revision = mark->revision;
+	return r;
+}
 
 static int index_record(const struct store_record *record, void *user)
 {
 	struct index *index = ((struct restoration *)user)->group->index;
-	const struct match *match =
-		record->mark ? &record->mark->match : &record->removal->match;
-	struct index_entry *entry = index_find(index, match);
+	struct index_owner *owner = index_make_owner(
+		index, record->mark ? record->mark->owner : record->removal->owner);
+	struct index_entry *entry;
 
-	if (record->mark && !entry)
-		return index_add(index, match, record->mark->owner, 0, record->revision);
+	if (!owner)
+		return -ENOMEM;
+	owner->changed = record->revision;
 	if (record->mark)
-		entry->revision = record->revision;
-	else if (entry)
+		return index_mark(index, record->mark, owner);
+	entry = index_find(index, &record->removal->match);
+	if (entry)
 		index_remove(index, entry);
+	return 0;
+}
+
+static int index_fence(const char *name, uint64_t election_id, void *user)
+{
+	struct restoration *restoration = user;
+	struct index_owner *owner = index_make_owner(restoration->group->index, name);
+
+	if (!owner)
+		return -ENOMEM;
+	owner->account.election_id = election_id;
 	return 0;
 }
 
@@ -84,28 +122,94 @@ static int know_lease(const struct store_lease *stored, void *user)
 	if (!known)
 		return -ENOMEM;
 	known->id = stored->id;
-	known->ttl = stored->ttl;
+	known->stored = *stored;
 	known->deadline = deadline_now(restoration->group, stored);
 	HASH_ADD(hh, restoration->leases, id, sizeof(known->id), known);
+	if (!known->hh.tbl) {
+		free(known);
+		return -ENOMEM;
+	}
+	if (memcmp(stored->boot_id, restoration->group->boot_id, sizeof(stored->boot_id)) != 0)
+		restoration->rebooted = true;
 	return 0;
 }
 
-static int make_lease(struct group *group, struct known_lease *known)
+static int take_deadline(struct group *group, const struct known_lease *known,
+			 struct lease *lease)
 {
-	cleanup(free_bytes) struct lease *lease = calloc(1, sizeof(*lease));
-	int r = lease ? datapath_lease_take(group->datapath, &lease->index) : -ENOMEM;
+	int r = datapath_lease_take(group->datapath, &lease->index);
 
 	if (r < 0)
 		return r;
 	lease->id = known->id;
-	lease->ttl = known->ttl;
-	lease->deadline = known->deadline;
+	lease->is_shared = !known->stored.is_private;
+	lease->ttl = lease->next_ttl = known->stored.ttl;
+	lease->deadline = lease->next_deadline = known->deadline;
 	datapath_lease_set(group->datapath, lease->index, lease->deadline);
-	r = lease_queue_add(group->leases, lease);
+	return lease_queue_add(group->leases, lease);
+}
+
+static int make_private(struct group *group, struct known_lease *known)
+{
+	cleanup(free_bytes) struct lease *lease = calloc(1, sizeof(*lease));
+	int r = lease ? take_deadline(group, known, lease) : -ENOMEM;
+
+	if (r == 0)
+		known->lease = take(lease);
+	return r;
+}
+
+static int make_shared(struct group *group, struct known_lease *known)
+{
+	cleanup(free_bytes) struct shared_lease *lease = calloc(1, sizeof(*lease));
+	int r = lease ? take_deadline(group, known, &lease->lease) : -ENOMEM;
+	struct shared_lease *made;
+
 	if (r < 0)
 		return r;
-	known->lease = take(lease);
-	return 0;
+	made = take(lease); /* the queue's from here on */
+	known->lease = &made->lease;
+	made->owner = index_make_owner(group->index, known->stored.owner);
+	return made->owner ? index_add_lease(group->index, made) : -ENOMEM;
+}
+
+/* Shared ones exist without any mark. They came in the order of their ids. */
+static int make_shared_leases(struct restoration *restoration)
+{
+	struct known_lease *known, *next;
+	int r = 0;
+
+	HASH_ITER (hh, restoration->leases, known, next) {
+		if (r == 0 && !known->stored.is_private)
+			r = make_shared(restoration->group, known);
+	}
+	return r;
+}
+
+/* From here on they count on this boot's clock: a wall clock that jumps must not matter to them
+ * again. A private one that no mark has asked for is of no use to anybody. */
+static int store_leases(struct restoration *restoration)
+{
+	struct store *store = restoration->group->store;
+	struct known_lease *known, *next;
+	int r = store_begin(store);
+
+	HASH_ITER (hh, restoration->leases, known, next) {
+		struct store_lease stored;
+
+		if (r < 0)
+			break;
+		if (!known->lease) {
+			r = store_remove_lease(store, known->id);
+			continue;
+		}
+		lifetime_stored(restoration->group, known->lease, known->stored.owner, &stored);
+		r = store_put_lease(store, &stored);
+	}
+	if (r == 0)
+		return store_commit(store);
+	store_abort(store);
+	return r;
 }
 
 /* The lease that a mark hangs on; *ret is NULL for those that live for ever. */
@@ -122,7 +226,7 @@ static int lease_of(struct restoration *restoration, const struct mark *mark,
 	if (!known)
 		return -EBADMSG;
 	if (!known->lease)
-		r = make_lease(restoration->group, known);
+		r = make_private(restoration->group, known);
 	*ret = known->lease;
 	return r;
 }
@@ -197,8 +301,8 @@ static int remove_strays(struct restoration *restoration)
 
 /* ---- 5. every living mark: claimed or inserted ---- */
 
-static int program(struct restoration *restoration, struct index_entry *entry,
-		   const struct mark *mark, uint32_t lease)
+static int program_entry(struct restoration *restoration, struct index_entry *entry,
+			 const struct mark *mark, uint32_t lease)
 {
 	if (entry->slot && datapath_claim(restoration->group->datapath, &entry->match,
 					  entry->slot, &mark->action, lease) == 0) {
@@ -230,7 +334,7 @@ static int program_record(const struct store_record *record, void *user)
 		return r;
 	index_set_lease(entry, lease);
 	restoration->result->marks++;
-	return program(restoration, entry, record->mark, lease ? lease->index : 0);
+	return program_entry(restoration, entry, record->mark, lease ? lease->index : 0);
 }
 
 static void free_restoration(struct restoration *restoration)
@@ -247,6 +351,18 @@ static void free_restoration(struct restoration *restoration)
 
 DEFINE_CLEANUP(cleanup_restoration, struct restoration *, free_restoration)
 
+static int restore_index(struct restoration *restoration)
+{
+	struct store *store = restoration->group->store;
+	int r = store_scan(store, 0, index_record, restoration);
+
+	if (r == 0)
+		r = store_each_owner(store, index_fence, restoration);
+	if (r == 0)
+		r = store_each_lease(store, know_lease, restoration);
+	return r == 0 ? make_shared_leases(restoration) : r;
+}
+
 int restore(struct group *group, struct engine_restored *ret)
 {
 	cleanup(cleanup_restoration) struct restoration *restoration =
@@ -262,9 +378,7 @@ int restore(struct group *group, struct engine_restored *ret)
 	group->wall = lifetime_wall();
 	group->last_lease = store_last_lease(group->store);
 	group->index->revision = store_revision(group->store);
-	r = store_scan(group->store, 0, index_record, restoration);
-	if (r == 0)
-		r = store_each_lease(group->store, know_lease, restoration);
+	r = restore_index(restoration);
 	if (r == 0)
 		r = datapath_each_pinned(group->datapath, note_pinned, restoration);
 	/* First, for they take room. */
@@ -272,5 +386,10 @@ int restore(struct group *group, struct engine_restored *ret)
 		r = remove_strays(restoration);
 	if (r == 0)
 		r = store_scan(group->store, 0, program_record, restoration);
-	return r == 0 ? flush(restoration) : r;
+	if (r == 0)
+		r = flush(restoration);
+	/* A store that cannot be written now is no reason not to start. */
+	if (r == 0 && restoration->rebooted)
+		(void)store_leases(restoration);
+	return r;
 }

@@ -1,33 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One operation of a group on its way: shared by the files that carry groups out.
+ * One change of one mark on its way through a group, from the decision to the answer.
  */
 #ifndef WAYMARK_STEP_H
 #define WAYMARK_STEP_H
 
 #include "core/engine.h"
-#include "core/group.h"
 #include "core/index.h"
-#include "core/lease_queue.h"
 #include "datapath/datapath.h"
-#include "store/store.h"
 
-struct step {
-	struct engine_op *op;
-	struct index_entry *entry; /* NULL: the match is new */
-	struct mark old; /* the mark that is there, where entry is set */
-	struct datapath_change *change; /* NULL: the maps of matches have nothing to do */
-
-	/* What becomes of its lifetime. */
-	struct lease *lease; /* that the mark has afterwards; NULL: none */
-	struct lease *made; /* by this step: `lease`, to be freed if the step fails */
-	int64_t deadline; /* of `lease` from now on */
-	uint64_t ttl; /* likewise */
-
-	UT_hash_handle hh; /* in group->by_match */
+/* What there is under a match at one moment. */
+struct state {
+	bool exists;
+	uint32_t slot; /* 0: the kernel has no entry (yet) */
+	struct mark_action action;
+	struct lease *lease; /* NULL: for ever */
+	struct index_owner *owner;
+	const struct engine_update *setter; /* that made it so in this group; NULL: the store
+					     * has the mark */
+	uint64_t revision; /* in the store; of a setter it is known once it is recorded */
+	int64_t create_time;
 };
 
-/* Refuses the step: its operation's fault, to be filled. */
-struct fault *step_refuse(struct step *step);
+struct step {
+	const struct match *match;
+	struct engine_op *op; /* NULL: the engine's own */
+	struct engine_update *update; /* of `op`; NULL: a removal that it brings about */
+	struct index_entry *entry; /* before the group; NULL: the match was new */
+	struct step *before; /* the step of the same match before this one; NULL: none */
+	/* The first step of the same match, in which `latest` is the newest one; NULL: the step
+	 * has no effect. */
+	struct step *first, *latest;
+	struct state was, is;
+	uint8_t outcome; /* enum outcome; NONE: refused */
+	uint8_t reason; /* REMOVED: enum removal_reason */
+	bool in_kernel; /* what is to be done there is done */
+	bool has_change; /* a change of the maps belongs to that: */
+	enum datapath_verb verb;
+	struct index_entry *added; /* CREATED: for the index */
+	struct lease *made; /* by this step: is.lease, until it is published */
+	bool renews; /* is.lease->next_deadline is this step's */
+	int64_t old_deadline; /* renews: what it was */
+	uint64_t old_ttl; /* likewise */
+	bool answered; /* the kernel has refused it, and whoever asked knows */
+	uint64_t revision; /* of the change */
+	struct traffic_count counters; /* REMOVED: final */
+	UT_hash_handle hh; /* the first one of its match: in group->by_match */
+};
+
+/* Does it make a revision? */
+static inline bool step_changes(const struct step *step)
+{
+	return step->outcome == OUTCOME_CREATED || step->outcome == OUTCOME_UPDATED ||
+	       step->outcome == OUTCOME_REMOVED;
+}
 
 #endif

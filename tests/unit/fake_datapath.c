@@ -41,13 +41,26 @@ static int insert(struct datapath *datapath, struct datapath_change *change)
 	return 0;
 }
 
+static bool fails(struct datapath *datapath)
+{
+	if (datapath->error == 0)
+		return false;
+	if (datapath->successes > 0) {
+		datapath->successes--;
+		return false;
+	}
+	if (datapath->errors > 0 && --datapath->errors == 0)
+		datapath->error = 0;
+	return true;
+}
+
 static int apply(struct datapath *datapath, struct datapath_change *change)
 {
 	struct fake_slot *slot = &datapath->slots[change->slot];
 
 	datapath->n_changes++;
-	if (datapath->error < 0)
-		return datapath->error;
+	if (fails(datapath))
+		return -EPERM;
 	switch (change->verb) {
 	case DATAPATH_INSERT:
 		return insert(datapath, change);
@@ -140,7 +153,8 @@ unsigned int fake_leases_used(const struct datapath *datapath)
 struct datapath_fill datapath_fill(const struct datapath *datapath)
 {
 	return (struct datapath_fill){.marks = fake_slots_used(datapath),
-				      .marks_capacity = datapath->capacity};
+				      .marks_capacity = datapath->capacity,
+				      .networks_capacity = datapath->capacity};
 }
 
 int datapath_clock_sync(struct datapath *datapath)

@@ -28,7 +28,9 @@ struct datapath {
 	struct fake_lease leases[FAKE_SLOTS]; /* nor is lease 0 */
 	unsigned int capacity; /* inserts beyond it are -ENOSPC */
 	unsigned int n_changes;
-	int error; /* of every change from now on; 0: none */
+	int error; /* of every change from now on; 0: none ... */
+	unsigned int successes; /* ... but for the next so many ... */
+	unsigned int errors; /* ... and then so many times only; 0: always */
 };
 
 /* The slot of this match; NULL: not programmed. */

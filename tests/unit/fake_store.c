@@ -119,7 +119,9 @@ int store_commit(struct store *store)
 	if (store->commit_error < 0)
 		return store->commit_error;
 	memcpy(store->committed.leases, store->pending.leases, sizeof(store->pending.leases));
+	memcpy(store->committed.owners, store->pending.owners, sizeof(store->pending.owners));
 	store->committed.last_lease = store->pending.last_lease;
+	store->commits++;
 	__atomic_store_n(&store->committed.revision, revision, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -156,13 +158,58 @@ int store_scan(struct store *store, uint64_t after,
 	return r;
 }
 
+uint64_t store_compact_revision(const struct store *store)
+{
+	(void)store;
+	return 0;
+}
+
+/* The one with the lowest id above this one; NULL: none. */
+static const struct store_lease *next_lease(const struct store *store, uint64_t id)
+{
+	const struct store_lease *next = NULL;
+
+	for (size_t i = 0; i < FAKE_STORE_LEASES; i++) {
+		const struct store_lease *lease = &store->committed.leases[i];
+
+		if (lease->id > id && (!next || lease->id < next->id))
+			next = lease;
+	}
+	return next;
+}
+
 int store_each_lease(struct store *store,
 		     int (*each)(const struct store_lease *lease, void *user), void *user)
 {
+	const struct store_lease *lease = next_lease(store, 0);
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < FAKE_STORE_LEASES; i++)
-		if (store->committed.leases[i].id)
-			r = each(&store->committed.leases[i], user);
+	for (; r == 0 && lease; lease = next_lease(store, lease->id))
+		r = each(lease, user);
+	return r;
+}
+
+int store_put_owner(struct store *store, const char *owner, uint64_t election_id)
+{
+	struct fake_owner *place = store->pending.owners;
+
+	while (place->name[0] && strcmp(place->name, owner) != 0)
+		if (++place == store->pending.owners + FAKE_STORE_OWNERS)
+			return -ENOSPC;
+	strncpy(place->name, owner, sizeof(place->name) - 1);
+	place->election_id = election_id;
+	return 0;
+}
+
+int store_each_owner(struct store *store,
+		     int (*each)(const char *owner, uint64_t election_id, void *user),
+		     void *user)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < FAKE_STORE_OWNERS; i++)
+		if (store->committed.owners[i].name[0])
+			r = each(store->committed.owners[i].name,
+				 store->committed.owners[i].election_id, user);
 	return r;
 }

@@ -23,7 +23,10 @@ struct fixture {
 	struct datapath datapath;
 	struct store_fixture *stored;
 	struct engine *engine;
-	struct engine_op ops[IN_FLIGHT];
+	struct request {
+		struct engine_op op;
+		struct engine_update update;
+	} requests[IN_FLIGHT];
 };
 
 static int set_up(void **state)
@@ -61,14 +64,21 @@ static void post(struct engine_op *op)
 	sem_post(done_semaphore);
 }
 
-static void prepare(struct engine_op *op, enum engine_verb verb, uint32_t number,
+static void prepare(struct request *request, enum update_verb verb, uint32_t number,
 		    uint32_t label)
 {
-	memset(op, 0, sizeof(*op));
-	op->verb = verb;
-	op->done = post;
-	op->mark = sample_mark(0, number);
-	op->mark.action.flow_label = label;
+	const struct mark mark = sample_mark(0, number);
+
+	*request = (struct request){.op = {.verb = ENGINE_APPLY,
+					   .owner = "dns:ctl.example.org",
+					   .updates = &request->update,
+					   .n_updates = 1,
+					   .done = post},
+				    .update = {.verb = (uint8_t)verb,
+					       .match = mark.match,
+					       .action = mark.action,
+					       .cookie = ""}};
+	request->update.action.flow_label = label;
 }
 
 static void wait_for(sem_t *semaphore)
@@ -78,7 +88,7 @@ static void wait_for(sem_t *semaphore)
 }
 
 /* Submits as many as fit at a time, and waits for all. */
-static void change_marks(struct fixture *fixture, enum engine_verb verb, uint32_t changes)
+static void change_marks(struct fixture *fixture, enum update_verb verb, uint32_t changes)
 {
 	sem_t done;
 
@@ -88,8 +98,8 @@ static void change_marks(struct fixture *fixture, enum engine_verb verb, uint32_
 		uint32_t n = changes - i < IN_FLIGHT ? changes - i : IN_FLIGHT;
 
 		for (uint32_t k = 0; k < n; k++) {
-			prepare(&fixture->ops[k], verb, (i + k) % MARKS, i & 0xFFFFF);
-			engine_submit(fixture->engine, &fixture->ops[k]);
+			prepare(&fixture->requests[k], verb, (i + k) % MARKS, i & 0xFFFFF);
+			engine_submit(fixture->engine, &fixture->requests[k].op);
 		}
 		for (uint32_t k = 0; k < n; k++)
 			wait_for(&done);
@@ -129,7 +139,7 @@ static void test_only_the_living(void **state)
 	struct fixture *fixture = *state;
 	struct seen seen = {.last = 0};
 
-	change_marks(fixture, ENGINE_SET, UPDATES);
+	change_marks(fixture, UPDATE_SET, UPDATES);
 	assert_int_equal(engine_scan(fixture->engine, 0, see, &seen), 0);
 	assert_int_equal(seen.marks, MARKS);
 	assert_true(saw_all(&seen));
@@ -140,7 +150,7 @@ static void test_only_the_living(void **state)
 	assert_int_equal(engine_scan(fixture->engine, UPDATES - 5, see, &seen), 0);
 	assert_int_equal(seen.marks, 5);
 
-	change_marks(fixture, ENGINE_CLEAR, MARKS);
+	change_marks(fixture, UPDATE_CLEAR, MARKS);
 	seen = (struct seen){.last = 0};
 	assert_int_equal(engine_scan(fixture->engine, 0, see, &seen), 0);
 	assert_int_equal(seen.marks, 0);
@@ -161,9 +171,9 @@ static void test_what_a_removal_leaves(void **state)
 	struct mark mark = sample_mark(0, 0);
 	struct removal removal = {.revision = 0};
 
-	change_marks(fixture, ENGINE_SET, 1);
+	change_marks(fixture, UPDATE_SET, 1);
 	fake_find(&fixture->datapath, &mark.match)->counters = (struct traffic_count){3, 300};
-	change_marks(fixture, ENGINE_CLEAR, 1);
+	change_marks(fixture, UPDATE_CLEAR, 1);
 	assert_int_equal(store_scan(fixture->stored->store, 0, find_tombstone, &removal), 0);
 	assert_int_equal(removal.revision, 2);
 	assert_int_equal(removal.reason, REMOVAL_CLEARED);
@@ -179,7 +189,7 @@ static _Atomic bool updating;
 
 static void *update(void *argument)
 {
-	change_marks(argument, ENGINE_SET, UPDATES);
+	change_marks(argument, UPDATE_SET, UPDATES);
 	updating = false;
 	return NULL;
 }
@@ -191,7 +201,7 @@ static void test_scan_beside_updates(void **state)
 	pthread_t thread;
 	unsigned int scans = 0, failed = 0;
 
-	change_marks(fixture, ENGINE_SET, MARKS);
+	change_marks(fixture, UPDATE_SET, MARKS);
 	updating = true;
 	assert_int_equal(pthread_create(&thread, NULL, update, fixture), 0);
 	while (updating) {
@@ -218,7 +228,7 @@ static void test_scan_stops_when_told(void **state)
 	struct fixture *fixture = *state;
 	int seen = 0;
 
-	change_marks(fixture, ENGINE_SET, MARKS);
+	change_marks(fixture, UPDATE_SET, MARKS);
 	assert_int_equal(engine_scan(fixture->engine, 0, stop_at_third, &seen), 42);
 	assert_int_equal(seen, 3);
 }

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The set of an owner's marks as it shall be: what is declared is set, the rest removed.
+ */
+#include <inttypes.h>
+
+#include "core/group.h"
+
+static bool is_undeclared(const struct group *group, const struct index_owner *owner,
+			  const struct index_entry *entry)
+{
+	return entry->owner == owner && entry->round != group->round;
+}
+
+static int room_of(const struct match *match)
+{
+	return match->kind == MARK_NETWORK ? ROOM_NETWORKS : ROOM_EXACT;
+}
+
+/* Tells declared entries from others, and counts what is new. */
+static void mark_declared(struct group *group, const struct engine_op *op,
+			  int64_t ret_new[static ROOM_COUNT])
+{
+	group->round++;
+	for (size_t i = 0; i < op->n_updates; i++) {
+		const struct engine_update *update = &op->updates[i];
+		struct index_entry *entry = index_find(group->index, &update->match);
+
+		if (entry)
+			entry->round = group->round;
+		else if (!update->fault)
+			ret_new[room_of(&update->match)]++;
+	}
+}
+
+static uint64_t count_undeclared(const struct group *group, const struct index_owner *owner)
+{
+	const struct index_entry *entry, *next;
+	uint64_t n = 0;
+
+	HASH_ITER (hh, group->index->entries, entry, next)
+		n += is_undeclared(group, owner, entry);
+	return n;
+}
+
+static void remove_undeclared(struct group *group, struct engine_op *op,
+			      const struct index_owner *owner)
+{
+	struct index_entry *entry, *next;
+
+	HASH_ITER (hh, group->index->entries, entry, next)
+		if (is_undeclared(group, owner, entry) &&
+		    decide_removal(group, op, entry, REMOVAL_REPLACED) < 0)
+			return;
+}
+
+/* Marks come before others go, so that a packet whose mark only moves to another match finds
+ * one, except where there is no room for both. */
+static void replace_all(struct group *group, struct engine_op *op, struct index_owner *owner)
+{
+	int64_t new[ROOM_COUNT] = {0};
+	bool fits;
+
+	mark_declared(group, op, new);
+	fits = new[ROOM_EXACT] <= group->room[ROOM_EXACT] &&
+	       new[ROOM_NETWORKS] <= group->room[ROOM_NETWORKS];
+	if (!fits)
+		remove_undeclared(group, op, owner);
+	else
+		group->coming_removals = count_undeclared(group, owner);
+	for (size_t i = 0; op->fault.code == FAULT_NONE && i < op->n_updates; i++)
+		decide_update(group, op, owner, &op->updates[i]);
+	group->coming_removals = 0;
+	if (fits && op->fault.code == FAULT_NONE)
+		remove_undeclared(group, op, owner);
+}
+
+void replace_decide(struct group *group, struct engine_op *op, struct index_owner *owner)
+{
+	const size_t first = group->n_steps;
+
+	if (op->if_owner_revision && owner->changed > op->if_owner_revision) {
+		fault_set(&op->fault, FAULT_ABORTED, FAULT_REASON_REVISION_MISMATCH,
+			  "begin.if_owner_revision",
+			  "if_owner_revision is %" PRIu64
+			  ", the marks of %s changed with revision %" PRIu64,
+			  op->if_owner_revision, owner->name, owner->changed);
+		return;
+	}
+	operation_attempt(group, op, owner, replace_all);
+	/* A removal that failed would leave a set that nobody has declared. */
+	group_program(group);
+	if (op->fault.code != FAULT_NONE)
+		group_drop(group, first);
+}
