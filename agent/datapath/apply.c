@@ -2,6 +2,7 @@
 #include "datapath/shared.h"
 #include "datapath/state.h"
 #include "datapath/word.h"
+#include "failpoint.h"
 
 /* Everything that the program looks at after the lookup is in place before the key is. */
 static void insert_prepare(struct datapath *datapath, struct datapath_change *change,
@@ -36,6 +37,7 @@ static void insert_run(struct datapath *datapath, struct datapath_change run[], 
 
 	for (size_t i = 0; i < n; i++)
 		insert_prepare(datapath, &run[i], now);
+	FAILPOINT("inside-batch");
 	table_insert(table, batch);
 	for (size_t i = 0, row = 0; i < n; i++) {
 		if (run[i].error)
@@ -69,6 +71,7 @@ static void remove_run(struct datapath *datapath, struct datapath_change run[], 
 	for (size_t i = 0; i < n; i++)
 		table_batch_add(&datapath->batch, table, run[i].match, run[i].slot);
 	table_remove(table, &datapath->batch);
+	FAILPOINT("inside-batch");
 	for (size_t i = 0; i < n; i++) {
 		run[i].error = datapath->batch.errors[i];
 		if (!run[i].error)
@@ -122,6 +125,7 @@ int datapath_apply(struct datapath *datapath, struct datapath_change changes[], 
 	for (size_t done = 0, length; done < n; done += length) {
 		length = run_length(datapath, &changes[done], n - done);
 		apply_run(datapath, &changes[done], length, now);
+		FAILPOINT("inside-batch");
 	}
 	filter_tidy(&datapath->filter, now);
 	for (size_t i = 0; i < n; i++)

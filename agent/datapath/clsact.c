@@ -7,6 +7,7 @@
 
 #include "datapath/attach.h"
 #include "datapath/tc_query.h"
+#include "failpoint.h"
 
 /* libbpf refuses structs with anything in their padding, which initialisers may leave. */
 static void hook_init(struct bpf_tc_hook *hook, uint32_t ifindex,
@@ -89,6 +90,7 @@ int clsact_attach(uint32_t ifindex, enum hook hook, int program, struct clsact *
 
 	if (created < 0)
 		return created;
+	FAILPOINT("while-attaching");
 	error = filter_attach(&clsact, program, created, &clsact.program_id);
 	if (!error)
 		*ret = clsact;

@@ -12,6 +12,7 @@
 #include "datapath/old_maps.h"
 #include "datapath/shared.h"
 #include "datapath/state.h"
+#include "failpoint.h"
 
 DEFINE_CLEANUP(close_old_maps, struct old_maps *, old_maps_close)
 
@@ -259,7 +260,9 @@ static int old_leave(struct datapath *datapath, struct old_maps *old)
 
 	if (error)
 		return error;
+	FAILPOINT("while-migrating");
 	totals_count(&datapath->maps, old);
+	FAILPOINT("while-migrating");
 	return pins_old_drop(datapath->programs, datapath->migration.pin_dir, old->number);
 }
 

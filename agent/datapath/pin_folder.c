@@ -18,6 +18,7 @@
 #include "cleanup.h"
 #include "datapath/holder.h"
 #include "datapath/pins.h"
+#include "failpoint.h"
 
 #define LINKS "links"
 
@@ -161,6 +162,7 @@ int pin_folder_put(const struct pin_folder *pins, uint32_t ifindex, enum hook ho
 		return error;
 	if (mkdirat(pins->folder, LINKS, 0700) && errno != EEXIST)
 		return -errno;
+	FAILPOINT("while-pinning");
 	return bpf_obj_pin(link, path);
 }
 

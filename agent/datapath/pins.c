@@ -16,6 +16,7 @@
 #include "bpf/abi.h"
 #include "cleanup.h"
 #include "datapath/message.h"
+#include "failpoint.h"
 
 #define PINS 12
 
@@ -162,6 +163,7 @@ static int set_make(const struct pins *pins)
 	for (int i = 0; i < PINS && !error; i++) {
 		struct pins_path path = pin_of(pins, pins->maps[i]);
 
+		FAILPOINT("while-pinning");
 		error = bpf_obj_pin(bpf_map__fd(pins->maps[i]), path.text);
 		if (error)
 			fail(error, "pin", path.text);
@@ -341,7 +343,9 @@ int pins_replace(const struct marker *programs, const char *dir, unsigned *ret_o
 	if (error)
 		return error;
 	old = pins_old_folder(dir, number);
+	FAILPOINT("while-migrating");
 	error = folder_rename(&present, &old);
+	FAILPOINT("while-migrating");
 	if (!error)
 		error = folder_rename(&new.folder, &present);
 	if (!error)

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "failpoint.h"
+
 /* BPF_TCX_INGRESS and BPF_TCX_EGRESS, which libbpf knows from 1.3 on. */
 #define TCX_INGRESS 46
 #define TCX_EGRESS 47
@@ -41,6 +43,7 @@ static int adopt(const struct pin_folder *pins, uint32_t ifindex, enum hook hook
 
 	if (link < 0)
 		return link;
+	FAILPOINT("while-attaching");
 	if (tcx_holds(ifindex, hook, link) && !bpf_link_update(link, program, NULL))
 		return link;
 	tcx_detach(pins, ifindex, hook, link);
@@ -56,6 +59,7 @@ int tcx_attach(const struct pin_folder *pins, uint32_t ifindex, enum hook hook, 
 	link = bpf_link_create(program, (int)ifindex, attach_type(hook), NULL);
 	if (link < 0)
 		return link == -EINVAL ? -EOPNOTSUPP : link;
+	FAILPOINT("while-attaching");
 	error = pins ? pin_folder_put(pins, ifindex, hook, link) : 0;
 	if (!error)
 		return link;

@@ -7,6 +7,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/slice.h>
 
+#include "failpoint.h"
 #include "rpc/check.h"
 #include "rpc/internal.h"
 
@@ -14,7 +15,8 @@
 static unsigned int call_take_event(struct rpc_call *call)
 {
 	static const enum call_event order[] = {CALL_OPENED,  CALL_WRITABLE,	CALL_DRAIN,
-						CALL_MESSAGE, CALL_HALF_CLOSED, CALL_CLOSED};
+						CALL_MESSAGE, CALL_HALF_CLOSED, CALL_IDLE,
+						CALL_CLOSED};
 
 	if (call->ended)
 		call->events &= CALL_CLOSED;
@@ -78,6 +80,7 @@ static void call_handle_message(struct rpc_call *call)
 	message = call_unpack(call, bytes, &status);
 	grpc_slice_unref(bytes);
 	if (message) {
+		FAILPOINT("after-receive");
 		call->announced = true;
 		call->entry->method->message(call, message);
 	} else {
@@ -116,6 +119,9 @@ static void call_handle(struct rpc_call *call, unsigned int event)
 		break;
 	case CALL_DRAIN:
 		call_drain(call);
+		break;
+	case CALL_IDLE:
+		idle_end(call);
 		break;
 	case CALL_CLOSED:
 		handler = call->announced ? method->closed : NULL;
