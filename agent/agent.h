@@ -10,6 +10,7 @@
 
 #include "core/engine.h"
 #include "ops/config.h"
+#include "policies.h"
 #include "registries.h"
 #include "rpc/server.h"
 #include "service/service.h"
@@ -19,6 +20,7 @@ struct event_base;
 struct links;
 struct pin_folder;
 struct store;
+struct watch_hub;
 
 /* See watchdog.c. */
 struct watchdog {
@@ -37,12 +39,14 @@ struct agent {
 	struct event_base *base; /* the main loop */
 	struct event *terminate, *interrupt, *hangup, *news;
 	struct registries registries;
+	struct policies policies;
 	int namespace; /* held, or -1 */
 	struct pin_folder *pins; /* NULL: nothing is pinned */
 	struct store *store;
 	struct datapath *datapath;
 	struct attach *attach;
 	struct links *links;
+	struct watch_hub *watches;
 	struct engine *engine;
 	struct service service;
 	struct rpc_service methods;
@@ -59,6 +63,8 @@ int agent_fail(int error, const char *step);
 /* ---- interfaces.c: 0 or negative errno, as all steps ---- */
 
 int agent_load_registry(struct agent *agent);
+/* After the registry, whose names it may use. */
+int agent_load_policy(struct agent *agent);
 
 /* ---- marks.c ---- */
 

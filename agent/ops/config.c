@@ -23,6 +23,7 @@ void config_init(struct config *config)
 {
 	*config = (struct config){
 		.attach = CONFIG_ATTACH_AUTO,
+		.history = CONFIG_HISTORY_DEFAULT,
 		.audit_interval = CONFIG_AUDIT_INTERVAL_DEFAULT,
 		.capacity = {.marks = CONFIG_MARKS_DEFAULT,
 			     .networks = CONFIG_NETWORKS_DEFAULT},
@@ -45,6 +46,7 @@ void config_done(struct config *config)
 	free(config->tls.key);
 	free(config->tls.client_ca);
 	free(config->registry);
+	free(config->policy);
 	free(config->pin_dir);
 	free(config->state_dir);
 	*config = (struct config){.attach = CONFIG_ATTACH_AUTO};

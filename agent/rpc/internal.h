@@ -83,6 +83,7 @@ enum call_event {
 	CALL_CLOSED = 1 << 4,
 	CALL_DRAIN = 1 << 5, /* a stream is to end: the server stops */
 	CALL_IDLE = 1 << 6, /* a stream has been silent for too long, or so it seems */
+	CALL_RECHECK = 1 << 7, /* a stream may have lost its access */
 };
 
 /* Lives in the arena of the C core's call. */
@@ -159,6 +160,9 @@ struct rpc_server {
 /* Every path, "" included, that no entry has. */
 extern const struct rpc_method unknown_method;
 
+/* May the peer make this call? Fills the status when not. */
+bool call_admitted(struct rpc_call *call, struct rpc_status *status);
+
 /* call.c */
 /* Takes over what arrived in the slot, which is free again on return. One reference. */
 struct rpc_call *call_new(struct rpc_slot *slot);
@@ -201,6 +205,7 @@ void final_done(struct rpc_final *final);
 
 /* buffer.c: messages and their bytes. */
 grpc_byte_buffer *buffer_pack(const ProtobufCMessage *message);
+grpc_byte_buffer *buffer_of(const struct rpc_packed *packed);
 /* All bytes of the buffer in one slice, the caller's to unref. */
 grpc_slice buffer_slice(grpc_byte_buffer *buffer);
 

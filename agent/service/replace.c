@@ -56,7 +56,7 @@ static void locate_in(struct fault *fault, const char *list, size_t n)
 	fault_prefix(fault, place);
 }
 
-/* Marks are counted over all chunks, as UpdateResult.index is. */
+/* The engine knows no chunks: marks are counted over all of them, as UpdateResult.index is. */
 static void replace_locate(const struct submission *submission,
 			   const struct engine_update *failed, struct fault *fault)
 {
@@ -180,7 +180,8 @@ static void refuse_mark(const struct staging *staging, int error, struct fault *
 }
 
 /* The n-th of a chunk. A mark whose match cannot be read could be any that is there, and ends
- * the stream. What else is bad fails that mark alone, if it may. */
+ * the stream. What else is bad fails that mark, or all: it is named as the writer would name
+ * it, by its place among all that were declared. */
 static int read_mark(struct replace *replace, const struct rpc_call *call,
 		     const Waymark__V1__Mark *message, size_t n, struct fault *fault)
 {
@@ -272,8 +273,7 @@ void handle_replace_end(struct rpc_call *call)
 	struct fault fault;
 
 	if (!replace || !replace->committed) {
-		refuse_step(&fault, replace ? "commit" : "begin",
-			    "is missing: the stream ended without it");
+		refuse_step(&fault, "commit", "is missing: the stream ended without it");
 		replace_refuse(call, &fault);
 		return;
 	}

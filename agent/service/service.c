@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,28 +8,29 @@
 
 #include "core/engine.h"
 #include "now.h"
+#include "service/access.h"
 #include "service/handlers.h"
-#include "service/wire.h"
 
 #define SERVICE "waymark.v1.MarkerService"
 
-#define UNARY(rpc, type, handler)                                                            \
+#define UNARY(rpc, role, type, handler)                                                      \
 	{                                                                                    \
-		.path = "/" SERVICE "/" rpc, .kind = RPC_UNARY,                              \
+		.path = "/" SERVICE "/" rpc, .kind = RPC_UNARY, .needs = role,               \
 		.request = &waymark__v1__##type##_request__descriptor,                       \
 		.response = &waymark__v1__##type##_response__descriptor, .message = handler, \
 	}
 
 static const struct rpc_method methods[] = {
-	UNARY("SetMark", set_mark, handle_set_mark),
-	UNARY("ClearMark", clear_mark, handle_clear_mark),
-	UNARY("GetMark", get_mark, handle_get_mark),
-	UNARY("ListMarks", list_marks, handle_list_marks),
-	UNARY("Stats", stats, handle_stats),
-	UNARY("ApplyMarks", apply_marks, handle_apply_marks),
+	UNARY("SetMark", ACCESS_WRITER, set_mark, handle_set_mark),
+	UNARY("ClearMark", ACCESS_WRITER, clear_mark, handle_clear_mark),
+	UNARY("GetMark", ACCESS_VIEWER, get_mark, handle_get_mark),
+	UNARY("ListMarks", ACCESS_VIEWER, list_marks, handle_list_marks),
+	UNARY("Stats", ACCESS_VIEWER, stats, handle_stats),
+	UNARY("ApplyMarks", ACCESS_WRITER, apply_marks, handle_apply_marks),
 	{
 		.path = "/" SERVICE "/ReplaceMarks",
 		.kind = RPC_CLIENT_STREAM,
+		.needs = ACCESS_WRITER,
 		.request = &waymark__v1__replace_marks_request__descriptor,
 		.response = &waymark__v1__replace_marks_response__descriptor,
 		.message = handle_replace_message,
@@ -38,10 +38,20 @@ static const struct rpc_method methods[] = {
 		.closed = handle_replace_closed,
 		.idle_ms = SERVICE_IDLE_MS,
 	},
-	UNARY("GrantLease", grant_lease, handle_grant_lease),
-	UNARY("RenewLease", renew_lease, handle_renew_lease),
-	UNARY("RevokeLease", revoke_lease, handle_revoke_lease),
-	UNARY("ListLeases", list_leases, handle_list_leases),
+	{
+		.path = "/" SERVICE "/WatchMarks",
+		.kind = RPC_SERVER_STREAM,
+		.needs = ACCESS_VIEWER,
+		.request = &waymark__v1__watch_marks_request__descriptor,
+		.response = &waymark__v1__watch_marks_response__descriptor,
+		.message = handle_watch_marks,
+		.writable = handle_watch_writable,
+		.closed = handle_watch_closed,
+	},
+	UNARY("GrantLease", ACCESS_WRITER, grant_lease, handle_grant_lease),
+	UNARY("RenewLease", ACCESS_WRITER, renew_lease, handle_renew_lease),
+	UNARY("RevokeLease", ACCESS_WRITER, revoke_lease, handle_revoke_lease),
+	UNARY("ListLeases", ACCESS_VIEWER, list_leases, handle_list_leases),
 };
 
 struct rpc_service service_methods(struct service *service)
@@ -69,50 +79,4 @@ void service_init(struct service *service)
 	engine_state_id(service->engine, id);
 	hex(service->state_id, id);
 	service->start_time = now_on(CLOCK_REALTIME);
-}
-
-void reply_header(Waymark__V1__ResponseHeader *header, const struct service *service,
-		  uint64_t revision)
-{
-	waymark__v1__response_header__init(header);
-	header->instance_id = (char *)service->instance_id;
-	header->state_id = (char *)service->state_id;
-	header->revision = revision;
-}
-
-void reply_fault(struct rpc_call *call, const struct fault *fault)
-{
-	struct rpc_status status = {.code = 0};
-
-	wire_status(&status, fault);
-	rpc_call_finish(call, &status, NULL);
-}
-
-void reply_out_of_memory(struct rpc_call *call)
-{
-	struct fault fault;
-
-	fault_set(&fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
-		  "the agent is out of memory");
-	reply_fault(call, &fault);
-}
-
-void reply_store(struct rpc_call *call, int error)
-{
-	struct fault fault;
-
-	if (error == -ENOMEM) {
-		reply_out_of_memory(call);
-		return;
-	}
-	fault_set(&fault, FAULT_UNAVAILABLE, FAULT_REASON_STORE, NULL,
-		  "the store cannot be read: %s", strerrordesc_np(-error));
-	reply_fault(call, &fault);
-}
-
-int64_t reply_expire_time(int64_t deadline)
-{
-	if (deadline == 0)
-		return 0;
-	return now_on(CLOCK_REALTIME) + (deadline - now_on(CLOCK_BOOTTIME));
 }

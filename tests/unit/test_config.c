@@ -70,6 +70,7 @@ static void check_defaults(const struct config *config)
 	assert_string_equal(config->pin_dir, "/sys/fs/bpf/waymark");
 	assert_false(config->detach);
 	assert_string_equal(config->state_dir, "/var/lib/waymark");
+	assert_int_equal(config->history, 1000000);
 	assert_int_equal(config->audit_interval, 60);
 	assert_int_equal(config->listen.n, 1);
 	assert_string_equal(config->listen.items[0], "unix:/run/waymark/waymark.sock");
@@ -107,6 +108,7 @@ static void test_every_key(void **state)
 				   "pin_dir: /sys/fs/bpf/other\n"
 				   "detach: true\n"
 				   "state_dir: state\n"
+				   "history: 5000\n"
 				   "audit_interval: 5m\n"
 				   "listen:\n"
 				   "  - unix:/tmp/w.sock\n"
@@ -134,6 +136,7 @@ static void test_every_key(void **state)
 	assert_true(config.detach);
 	snprintf(wanted, sizeof(wanted), "%s/state", directory);
 	assert_string_equal(config.state_dir, wanted);
+	assert_int_equal(config.history, 5000);
 	assert_int_equal(config.audit_interval, 300);
 	assert_int_equal(config.listen.n, 3);
 	assert_string_equal(config.listen.items[0], "unix:/tmp/w.sock");
@@ -192,6 +195,7 @@ static void test_example(void **state)
 					   "pin_dir:",
 					   "detach:",
 					   "state_dir:",
+					   "history:",
 					   "audit_interval:",
 					   "listen:",
 					   "insecure_loopback:",
@@ -425,6 +429,44 @@ static void test_together(void **state)
 	}
 }
 
+/* ---- changing while the agent runs ---- */
+
+static void note_key(const char *key, void *user)
+{
+	strcat(user, key);
+	strcat(user, " ");
+}
+
+static void test_change(void **state)
+{
+	struct config config, wanted;
+	char keys[256] = "";
+
+	(void)state;
+	load_good(&config, "interfaces: [eth0]\nlog: {level: debug}\npin_dir: /a\n"
+			   "registry: r.json\nlisten: ['unix:/a']\n");
+	load_good(&wanted, "interfaces: [eth1, lo]\npin_dir: /a\nlisten: ['unix:/b']\n"
+			   "capacity: {marks: 7}\ndetach: true\n");
+	config_change(&config, &wanted, note_key, keys);
+	assert_string_equal(keys, "listen capacity.marks ");
+	assert_int_equal(config.interfaces.n, 2);
+	assert_string_equal(config.interfaces.items[1], "lo");
+	assert_int_equal(config.log.level, LOG_LEVEL_INFO);
+	assert_null(config.registry);
+	assert_true(config.detach);
+	/* These stay. */
+	assert_string_equal(config.listen.items[0], "unix:/a");
+	assert_int_equal(config.capacity.marks, CONFIG_MARKS_DEFAULT);
+	assert_string_equal(wanted.interfaces.items[0], "eth0");
+	keys[0] = '\0';
+	config_done(&wanted);
+	load_good(&wanted, "interfaces: [eth1, lo]\npin_dir: /a\nlisten: ['unix:/a']\n");
+	config_change(&config, &wanted, note_key, keys);
+	assert_string_equal(keys, "");
+	config_done(&config);
+	config_done(&wanted);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,7 +474,7 @@ int main(void)
 		cmocka_unit_test(test_no_pins),	 cmocka_unit_test(test_path_without_directory),
 		cmocka_unit_test(test_example),	 cmocka_unit_test(test_example_in_full),
 		cmocka_unit_test(test_bad),	 cmocka_unit_test(test_unreadable),
-		cmocka_unit_test(test_together),
+		cmocka_unit_test(test_together), cmocka_unit_test(test_change),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

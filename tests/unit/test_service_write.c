@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "call_fixture.h"
@@ -26,7 +27,7 @@ void engine_submit(struct engine *engine, struct engine_op *op)
 {
 	(void)engine;
 	seen = *op;
-	strcpy(seen_owner, op->owner);
+	snprintf(seen_owner, sizeof(seen_owner), "%s", op->owner);
 	for (size_t i = 0; i < op->n_updates && i < 8; i++)
 		seen_updates[i] = op->updates[i];
 	assert_int_equal(call_fixture.references, 1);
@@ -134,7 +135,7 @@ static void test_another_owner_is_for_admins(void **state)
 
 	(void)state;
 	init_requests(&r);
-	call_fixture.peer.uid = 1000;
+	strcpy(call_fixture.peer.identity, "dns:ctl.example.org");
 	r.options.owner = (char *)"rucio";
 	handle_set_mark(NULL, &r.set.base);
 	call_fixture_refused(FAULT_PERMISSION_DENIED, "NO_ACCESS", "options.owner");
