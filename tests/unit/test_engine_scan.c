@@ -253,8 +253,10 @@ struct fold {
 static int take_change(const struct engine_change *change, void *user)
 {
 	struct fold *fold = user;
-	const struct match *match =
-		change->mark ? &change->mark->match : &change->removal->match;
+	const struct match *match;
+
+	assert_true((change->mark != NULL) != (change->removal != NULL));
+	match = change->mark ? &change->mark->match : &change->removal->match;
 
 	fold->out_of_order += change->revision <= fold->last;
 	fold->last = change->revision;

@@ -295,10 +295,7 @@ class Judge:
             found = possible(update, views, call, self._leases)
             if (result.outcome, result.reason) not in found:
                 return f"{update}: {result}, not of {found} upon {views}"
-            # What was only tried beside a change that is still to be committed tells the revision
-            # before it: the agent does not know the new one yet.
-            certain = not call.validate_only and update.key not in overlay
-            if result.outcome == UNCHANGED and certain:
+            if result.outcome == UNCHANGED and update.key not in overlay:
                 if result.revision not in {view.revision for view in views if view}:
                     return f"{update}: {result} upon {views}"
             if result.outcome != FAILED:
