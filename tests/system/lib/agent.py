@@ -10,7 +10,8 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Callable
+from types import MappingProxyType
+from typing import Callable, Mapping
 
 from lib import REPOSITORY
 from lib.net import Namespace
@@ -56,9 +57,11 @@ class Agent(contextlib.AbstractContextManager):
         space: Namespace,
         *options: str,
         binaries: Path = BINARIES,
+        program: str = "waymarkd",
+        environment: Mapping[str, str] = MappingProxyType({}),
         echo: Callable[[str], None] = lambda line: None,
     ):
-        """options: of waymarkd. echo: gets every line of its log.
+        """options: of waymarkd. environment: more of it. echo: gets every line of its log.
 
         Nothing outlives the agent unless options say where: nothing is pinned, and its state
         is in a folder of its own.
@@ -71,7 +74,7 @@ class Agent(contextlib.AbstractContextManager):
         self._lines: list[str] = []
         self._ended = False
         self._settled = False  # somebody has seen its end already
-        self.command = [str(binaries / "waymarkd"), *pins, *state, *options]
+        self.command = [str(binaries / program), *pins, *state, *options]
         with space:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *self.command],
@@ -79,7 +82,7 @@ class Agent(contextlib.AbstractContextManager):
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                env=os.environ | _SANITIZERS,
+                env=os.environ | _SANITIZERS | environment,
             )
         self._reader = threading.Thread(target=self._read, name="stderr", daemon=True)
         self._reader.start()
@@ -130,6 +133,17 @@ class Agent(contextlib.AbstractContextManager):
         if _REPORT.search(self.log):
             raise self._failure("sanitizer report")
         return status
+
+    def ends_in(self, timeout: float) -> bool:
+        """Whether it ends by itself, which can only be a failpoint, within that time."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        status = self.wait_end()
+        if status != -signal.SIGKILL:
+            raise self._failure(f"exit status {status}")
+        return True
 
     def stop(self) -> None:
         """Asks it to stop; it must do so in good health."""

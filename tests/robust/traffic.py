@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Traffic at a steady rate while agents are killed, started and replaced by other builds.
+
+Every packet must arrive with its mark, and every packet must be counted, once.
+"""
+
+import json
+import random
+import socket
+import struct
+import subprocess
+import time
+from ipaddress import IPv6Network
+
+from stage import REPOSITORY, Stage, arguments, run
+
+# pylint: disable=wrong-import-order
+from lib import pb
+from lib.client import Client
+from lib.net import NODE_INTERFACE, SINKS
+from lib.packet import UDP
+
+wm = pb.waymark
+HELPERS = REPOSITORY / "tests/system/helpers"
+RECORD = struct.Struct("=IIHHHBB16s12s")
+STAMP = struct.Struct("=qq")
+PORT = 7101
+FLOWS = 8
+LEAST_RATE = 20_000
+LABEL, DSCP = 0x5A5A0, 0x2B
+
+
+def check(holds: bool, *what) -> None:
+    if not holds:
+        raise AssertionError(" ".join(map(str, what)))
+
+
+def matches(network) -> list:
+    """Of each kind, for two flows each."""
+    hosts = [str(network.new_destination()) for _ in range(3)]
+    # fmt: off
+    return [
+        wm.Match(destination=hosts[0], destination_port=PORT, protocol=UDP,
+                 source=str(network.node_address), source_port=20000),
+        wm.Match(destination=hosts[1], destination_port=PORT, protocol=UDP),
+        wm.Match(destination=hosts[2]),
+        wm.Match(destination=str(IPv6Network((int(SINKS.network_address) + (7 << 64), 64)))),
+    ]
+    # fmt: on
+
+
+class Traffic:
+    """Numbered datagrams of FLOWS flows, and who writes down what arrives."""
+
+    def __init__(self, stage: Stage, marks: list):
+        self._stage = stage
+        self._file = stage.directory / "records"
+        destinations = [match.destination.replace("/64", "1") for match in marks]
+        words = []
+        for flow in range(FLOWS):
+            kind = flow % len(marks)
+            source_port = 20000 if kind == 0 else 20000 + flow
+            port = PORT + flow // len(marks) if kind > 1 else PORT
+            words += [destinations[kind], str(port), str(source_port)]
+        with self._file.open("wb") as file:
+            self._record = self._start(
+                stage.network.peer, "record", "data0", str(SINKS.network_address), stdout=file
+            )
+        check(self._record.stderr.readline() == b"ready\n", "the recorder does not start")
+        # Nobody reads them, but the peer does not refuse what comes.
+        self._takers = []
+        for port in (PORT, PORT + 1):
+            self._takers.append(stage.network.peer.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+            self._takers[-1].bind(("::", port))
+        self._stamp = self._start(
+            stage.network.node, "stamp", str(stage.network.node_address), *words
+        )
+
+    def _start(self, space, name: str, *words: str, stdout=subprocess.PIPE) -> subprocess.Popen:
+        program = self._stage.directory / name
+        subprocess.run(
+            ["gcc", "-O2", "-Wall", "-Werror", HELPERS / f"{name}.c", "-o", program], check=True
+        )
+        with space:
+            return subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", program, *words],
+                stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE,
+            )  # fmt: skip
+
+    @property
+    def flows(self) -> bool:
+        return self._stamp.poll() is None
+
+    def end(self) -> tuple[list, list]:
+        """When each packet was sent, and what has arrived."""
+        check(self.flows, "the sender has ended by itself:", self._stamp.stderr)
+        sent, complaints = self._stamp.communicate(timeout=30)
+        check(self._stamp.returncode == 0, complaints)
+        stamps = list(STAMP.iter_unpack(sent))
+        _, complaints = self._record.communicate(str(len(stamps)).encode(), timeout=30)
+        check(self._record.returncode == 0, complaints.decode())
+        for taker in self._takers:
+            taker.close()
+        return stamps, list(RECORD.iter_unpack(self._file.read_bytes()))
+
+
+class Loop:
+    """One agent after the other."""
+
+    def __init__(self, stage: Stage, seed: int, attach: str):
+        self._stage = stage
+        self._random = random.Random(seed)
+        self._attach = attach
+        self._program = "waymarkd"
+        self._counted: dict[bytes, tuple[int, int]] = {}
+        self.starts: list[float] = []
+        self.tags: set[str] = set()
+
+    def _tag(self) -> str:
+        """The kernel's own word for which program hangs on the interface."""
+        if self._attach == "clsact":
+            listed = self._stage.network.node.run(
+                "tc", "-j", "filter", "show", "dev", NODE_INTERFACE, "egress")  # fmt: skip
+            return json.loads(listed)[-1]["options"]["prog"]["tag"]
+        number = self._stage.network.node.interface_index(NODE_INTERFACE)
+        link = self._bpftool("link", "show", "pinned", f"{self._stage.pin_dir}/links/{number}-egress")
+        return self._bpftool("prog", "show", "id", str(link["prog_id"]))["tag"]
+
+    @staticmethod
+    def _bpftool(*words: str) -> dict:
+        return json.loads(subprocess.run(["bpftool", "-j", *words], check=True,
+                                         capture_output=True).stdout)  # fmt: skip
+
+    def _check_counters(self, client: Client) -> None:
+        """None has gone back."""
+        counters = {mark.match.SerializeToString(): mark.counters
+                    for mark in client.marks(with_counters=True)}  # fmt: skip
+        counters[b"all"] = client.stats().marked
+        for name, now in counters.items():
+            then = self._counted.get(name, (0, 0))
+            check((now.packets, now.bytes) >= then, "counters of", name, "went from", then, "to", now)
+            self._counted[name] = now.packets, now.bytes
+
+    def live(self, begin=lambda client: None, end=lambda client: None) -> None:
+        """One agent, from its start to a random moment soon after, or before, it serves."""
+        options = ("--attach", self._attach)
+        if self._random.random() < 0.15 and self.starts:
+            with self._stage.agent(*options, program=self._program) as agent:
+                agent.ends_in(self._random.uniform(0, min(self.starts)))
+                agent.kill()
+        began = time.monotonic()
+        with self._stage.agent(*options, program=self._program) as agent:
+            agent.wait_ready()
+            self.starts.append(time.monotonic() - began)
+            with Client(self._stage.target) as client:
+                begin(client)
+                self._check_counters(client)
+                end(client)
+            self.tags.add(self._tag())
+            agent.kill()
+
+    def upgrade(self) -> None:
+        """The agents that come have other programs."""
+        self._program = "waymarkd_next" if self._program == "waymarkd" else "waymarkd"
+
+
+def play(stage: Stage, seed: int, attach: str, kills: int, upgrades: int) -> None:
+    loop = Loop(stage, seed, attach)
+    marks = matches(stage.network)
+    turns = [False] * kills + [True] * upgrades
+    random.Random(seed).shuffle(turns)
+
+    def set_marks(client: Client) -> None:
+        for match in marks:
+            client.set(match, flow_label=LABEL, dscp=DSCP)
+
+    loop.live(begin=set_marks)
+    began = time.monotonic()
+    traffic = Traffic(stage, marks)
+    for is_upgrade in turns:
+        if is_upgrade:
+            loop.upgrade()
+        loop.live()
+    seconds = time.monotonic() - began
+    stamps, arrived = traffic.end()
+    totals = {}
+    loop.live(end=lambda client: totals.update(packets=client.stats().marked.packets))
+
+    labels: dict[tuple[int, int], int] = {}
+    for word, *_ in arrived:
+        mark = word & 0xFFFFF, word >> 22 & 0x3F
+        labels[mark] = labels.get(mark, 0) + 1
+    wrong = {mark: count for mark, count in labels.items() if mark != (LABEL, DSCP)}
+    rate = len(stamps) / seconds
+    print(f"traffic, {attach}: {kills} kills, {upgrades} upgrades, {len(stamps)} packets, "
+          f"{rate:.0f}/s, otherwise marked: {sum(wrong.values())}, counted: {totals['packets']}; "
+          f"longest start {max(loop.starts):.3f} s", flush=True)  # fmt: skip
+    check(not wrong, "labels and DSCPs that nobody has set, with their packets:", wrong)
+    check(len(arrived) == len(stamps), len(stamps), "sent", len(arrived), "arrived")
+    check(totals["packets"] == len(stamps), len(stamps), "sent", totals["packets"], "counted")
+    check(len(loop.tags) == (2 if upgrades else 1), "programs:", loop.tags)
+    check(rate >= LEAST_RATE, f"only {rate:.0f} packets/s")
+
+
+def main() -> None:
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, help="default: 100; 12 with --short")
+    parser.add_argument("--upgrades", type=int, help="default: 20; 4 with --short")
+    parser.add_argument("--attach", choices=("tcx", "clsact"), action="append")
+    options = parser.parse_args()
+    kills = options.kills or (12 if options.short else 100)
+    upgrades = options.upgrades if options.upgrades is not None else (4 if options.short else 20)
+    print(f"traffic: seed {options.seed}", flush=True)
+    with Stage() as stage:
+        for attach in options.attach or ("tcx", "clsact"):
+            play(stage, options.seed, attach, kills, upgrades)
+            stage.forget_state()
+
+
+if __name__ == "__main__":
+    run(main)
