@@ -213,6 +213,8 @@ static int decide_set(struct group *group, struct step *step, struct index_owner
 				  .owner = owner,
 				  .revision = step->was.revision};
 	if (r == 0)
+		r = lifetime_attach(group, step);
+	if (r == 0)
 		r = check_quota(group, step, owner);
 	if (r == 0)
 		r = check_room(group, step);

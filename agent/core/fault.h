@@ -53,9 +53,11 @@ enum fault_code {
 /* NOT_FOUND: there is no such lease, or its deadline has passed. */
 #define FAULT_REASON_LEASE "LEASE"
 
-/* PERMISSION_DENIED: the mark is another owner's; the caller's role does not allow the call. */
+/* PERMISSION_DENIED: the mark is another owner's; the caller's role does not allow the call;
+ * its rule does not allow this mark. */
 #define FAULT_REASON_NOT_OWNER "NOT_OWNER"
 #define FAULT_REASON_NO_ACCESS "NO_ACCESS"
+#define FAULT_REASON_POLICY "POLICY"
 
 /* FAILED_PRECONDITION: a newer primary of this owner has been seen. */
 #define FAULT_REASON_NOT_PRIMARY "NOT_PRIMARY"

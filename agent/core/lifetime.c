@@ -70,10 +70,33 @@ static int make_lease(struct group *group, struct step *step)
 	return 0;
 }
 
-static int decide_ttl(struct group *group, struct step *step)
+int lifetime_attach(struct group *group, struct step *step)
+{
+	const struct engine_update *update = step->update;
+	struct shared_lease *lease;
+
+	if (update->lifetime != MARK_LEASE)
+		return 0;
+	lease = index_find_lease(group->index, update->lease);
+	if (!lease || lifetime_over(&lease->lease, group->now))
+		return fault_set(engine_update_refuse(step->update), FAULT_NOT_FOUND,
+				 FAULT_REASON_LEASE, "lease_id", "no lease %" PRIu64,
+				 update->lease);
+	if (lease->owner != step->is.owner)
+		return fault_set(engine_update_refuse(step->update), FAULT_PERMISSION_DENIED,
+				 FAULT_REASON_NOT_OWNER, "lease_id",
+				 "lease %" PRIu64 " belongs to %s, not to %s", update->lease,
+				 lease->owner->name, step->is.owner->name);
+	step->is.lease = &lease->lease;
+	return 0;
+}
+
+int lifetime_decide(struct group *group, struct step *step)
 {
 	struct lease *lease;
 
+	if (step->update->lifetime != MARK_TTL)
+		return 0;
 	if (is_private(step->was.lease))
 		step->is.lease = step->was.lease;
 	else if (make_lease(group, step) < 0)
@@ -85,35 +108,6 @@ static int decide_ttl(struct group *group, struct step *step)
 	lease->next_ttl = step->update->ttl;
 	lease->next_deadline = group->now + (int64_t)step->update->ttl;
 	return 0;
-}
-
-static int decide_lease(struct group *group, struct step *step)
-{
-	struct shared_lease *lease = index_find_lease(group->index, step->update->lease);
-
-	if (!lease || lifetime_over(&lease->lease, group->now))
-		return fault_set(engine_update_refuse(step->update), FAULT_NOT_FOUND,
-				 FAULT_REASON_LEASE, "lease_id", "no lease %" PRIu64,
-				 step->update->lease);
-	if (lease->owner != step->is.owner)
-		return fault_set(engine_update_refuse(step->update), FAULT_PERMISSION_DENIED,
-				 FAULT_REASON_NOT_OWNER, "lease_id",
-				 "lease %" PRIu64 " belongs to %s, not to %s",
-				 step->update->lease, lease->owner->name, step->is.owner->name);
-	step->is.lease = &lease->lease;
-	return 0;
-}
-
-int lifetime_decide(struct group *group, struct step *step)
-{
-	switch (step->update->lifetime) {
-	case MARK_TTL:
-		return decide_ttl(group, step);
-	case MARK_LEASE:
-		return decide_lease(group, step);
-	default:
-		return 0;
-	}
 }
 
 void lifetime_program(struct group *group, const struct step *step)

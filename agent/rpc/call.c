@@ -68,6 +68,7 @@ static void call_received(struct rpc_tag *tag, bool ok)
 	/* No message and no half-close either: the stream broke, call_closed() follows. */
 	bool broken = !ok || grpc_call_failed_before_recv_message(call->core);
 
+	idle_arrived(call);
 	if (call->payload)
 		call_deliver(call, CALL_MESSAGE);
 	else if (!broken && !rpc_call_cancelled(call))
@@ -195,6 +196,7 @@ void call_receive(struct rpc_call *call)
 	if (!call_reads_stream(call))
 		return;
 	op.data.recv_message.recv_message = &call->payload;
+	idle_await(call);
 	pthread_mutex_lock(&call->lock);
 	if (!call->ended)
 		call_batch(call, &op, 1, &call->received);

@@ -27,6 +27,9 @@ struct rpc_method {
 	/* Health and reflection answer every peer; others only whom `admit` lets in. */
 	bool public_access;
 	const ProtobufCMessageDescriptor *request, *response;
+	/* Client and bidi streams: a client that sends nothing for so long, while a message is
+	 * awaited, is ended with ABORTED / IDLE. 0: it may be silent for ever. */
+	unsigned int idle_ms;
 
 	/* A client or bidi stream is open; may be NULL. */
 	void (*opened)(struct rpc_call *call);

@@ -15,7 +15,8 @@
 static unsigned int call_take_event(struct rpc_call *call)
 {
 	static const enum call_event order[] = {CALL_OPENED,  CALL_WRITABLE,	CALL_DRAIN,
-						CALL_MESSAGE, CALL_HALF_CLOSED, CALL_CLOSED};
+						CALL_MESSAGE, CALL_HALF_CLOSED, CALL_IDLE,
+						CALL_CLOSED};
 
 	if (call->ended)
 		call->events &= CALL_CLOSED;
@@ -118,6 +119,9 @@ static void call_handle(struct rpc_call *call, unsigned int event)
 		break;
 	case CALL_DRAIN:
 		call_drain(call);
+		break;
+	case CALL_IDLE:
+		idle_end(call);
 		break;
 	case CALL_CLOSED:
 		handler = call->announced ? method->closed : NULL;

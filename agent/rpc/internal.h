@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "rpc/arena.h"
 #include "rpc/call.h"
@@ -80,6 +81,7 @@ enum call_event {
 	CALL_WRITABLE = 1 << 3,
 	CALL_CLOSED = 1 << 4,
 	CALL_DRAIN = 1 << 5, /* a stream is to end: the server stops */
+	CALL_IDLE = 1 << 6, /* a stream has been silent for too long, or so it seems */
 };
 
 /* Lives in the arena of the C core's call. */
@@ -93,7 +95,9 @@ struct rpc_call {
 	struct arena scratch; /* of the message at hand */
 	atomic_uint references;
 	atomic_bool cancelled;
+	atomic_llong silent_since; /* monotonic ns: a message is awaited; 0: none is */
 	struct rpc_call **linked_from, *next; /* in server->streams, under its lock */
+	bool is_idle; /* CALL_IDLE is on its way; under the server's lock */
 
 	struct rpc_tag opened, received, sent, finished, closed;
 	int close_flag; /* written by the C core: the call did not end by our status */
@@ -140,6 +144,7 @@ struct rpc_server {
 	size_t n_calls; /* that are not freed yet */
 	struct rpc_call *streams; /* that the client has not left */
 	bool draining; /* no new streams */
+	struct idle *idle;
 	bool stop_done; /* every connection is gone */
 };
 
@@ -160,6 +165,19 @@ void streams_refuse(struct rpc_status *status);
 bool streams_add(struct rpc_call *call);
 void streams_remove(struct rpc_call *call);
 void streams_drain(struct rpc_server *server);
+
+/* idle.c: ends streams whose client has gone silent, from a thread of its own, which sleeps
+ * while no stream is open that has a limit. */
+int idle_start(struct rpc_server *server);
+/* Also if it was never started. */
+void idle_stop(struct rpc_server *server);
+/* With the server's lock: a stream was added. */
+void idle_wake(struct rpc_server *server, const struct rpc_call *call);
+/* A message is awaited from now on; none is any more. */
+void idle_await(struct rpc_call *call);
+void idle_arrived(struct rpc_call *call);
+/* CALL_IDLE was delivered: ends the call, unless something has arrived meanwhile. */
+void idle_end(struct rpc_call *call);
 
 /* deliver.c: hands events (or 0: only looks again) to the handler, one at a time for a call,
  * on this thread unless another one is at it. */

@@ -25,6 +25,8 @@ struct rpc_peer {
 	 * "insecure:loopback". The kind is ours, never from the certificate. Empty: a
 	 * certificate without any usable name; nobody gets in with it. */
 	char identity[RPC_IDENTITY_MAX + 1];
+	/* TLS only: "sha256:" and 64 hex digits of the client's certificate (DER). */
+	char fingerprint[72];
 	char address[64]; /* for logs only, as the transport prints it */
 };
 

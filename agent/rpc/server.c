@@ -201,6 +201,8 @@ int rpc_server_start(struct rpc_server *server)
 		err = signals_thread(&server->threads[server->n_threads], server_run, server);
 		server->n_threads += !err;
 	}
+	if (!err)
+		err = idle_start(server);
 	return err ? err : listeners_start(server);
 }
 
@@ -256,6 +258,7 @@ void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 		server_wait(server, NULL);
 	}
 	pthread_mutex_unlock(&server->lock);
+	idle_stop(server);
 	grpc_completion_queue_shutdown(server->queue);
 	for (size_t i = 0; i < server->n_threads; i++)
 		pthread_join(server->threads[i], NULL);

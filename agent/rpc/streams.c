@@ -25,6 +25,7 @@ bool streams_add(struct rpc_call *call)
 		if (call->next)
 			call->next->linked_from = &call->next;
 		server->streams = call;
+		idle_wake(server, call);
 	}
 	pthread_mutex_unlock(&server->lock);
 	return added;

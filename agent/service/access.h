@@ -6,8 +6,7 @@
 #define WAYMARK_ACCESS_H
 
 #include "rpc/peer.h"
-
-enum access_role { ACCESS_NONE, ACCESS_VIEWER, ACCESS_WRITER, ACCESS_ADMIN };
+#include "service/policy.h"
 
 /* Root on the unix socket, every holder of a verified certificate, and whoever reaches the
  * plaintext listener that an administrator has opened on loopback: admin. Others: none. */

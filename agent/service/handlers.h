@@ -12,12 +12,22 @@
 
 struct service;
 
-/* Handlers of rpc_method.message. write.c, read.c, list.c, stats.c. */
+/* Handlers of rpc_method.message. write.c, read.c, list.c, stats.c, apply.c, leases.c. */
 void handle_set_mark(struct rpc_call *call, const ProtobufCMessage *request);
 void handle_clear_mark(struct rpc_call *call, const ProtobufCMessage *request);
 void handle_get_mark(struct rpc_call *call, const ProtobufCMessage *request);
 void handle_list_marks(struct rpc_call *call, const ProtobufCMessage *request);
 void handle_stats(struct rpc_call *call, const ProtobufCMessage *request);
+void handle_apply_marks(struct rpc_call *call, const ProtobufCMessage *request);
+void handle_grant_lease(struct rpc_call *call, const ProtobufCMessage *request);
+void handle_renew_lease(struct rpc_call *call, const ProtobufCMessage *request);
+void handle_revoke_lease(struct rpc_call *call, const ProtobufCMessage *request);
+void handle_list_leases(struct rpc_call *call, const ProtobufCMessage *request);
+
+/* ReplaceMarks, of rpc_method.message, half_closed and closed. replace.c. */
+void handle_replace_message(struct rpc_call *call, const ProtobufCMessage *request);
+void handle_replace_end(struct rpc_call *call);
+void handle_replace_closed(struct rpc_call *call);
 
 /* Header of an answer; borrows the service's ids. */
 void reply_header(Waymark__V1__ResponseHeader *header, const struct service *service,
@@ -36,8 +46,5 @@ void reply_store(struct rpc_call *call, int error);
 /* The wall clock, as it is set now, at a deadline on CLOCK_BOOTTIME; ns since 1970. 0: none, as
  * the deadline is. */
 int64_t reply_expire_time(int64_t deadline);
-
-/* Whose mark a call acts for: the caller's own unless the options name another. */
-const char *call_owner(const struct rpc_call *call, const Waymark__V1__WriteOptions *options);
 
 #endif

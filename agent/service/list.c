@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cleanup.h"
 #include "core/engine.h"
@@ -34,27 +33,6 @@ static int add_mark(const struct mark *mark, void *user)
 		return 1;
 	}
 	page->marks[page->n++] = *mark;
-	return 0;
-}
-
-/* Where the listing goes on: after which revision. */
-static int read_token(const char *text, const struct page_token *expected, uint64_t *ret_after,
-		      struct fault *fault)
-{
-	struct page_token token;
-
-	if (!text[0])
-		return 0;
-	if (page_token_read(text, &token) < 0)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_PAGE_TOKEN,
-				 "page_token", "page_token is not one that this agent made");
-	if (memcmp(token.state_id, expected->state_id, sizeof(token.state_id)) != 0)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_PAGE_TOKEN,
-				 "page_token", "page_token is of another state; begin again");
-	if (token.filter != expected->filter)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_PAGE_TOKEN,
-				 "page_token", "page_token was made for another filter");
-	*ret_after = token.position;
 	return 0;
 }
 
@@ -103,17 +81,12 @@ static void reply_page(struct rpc_call *call, const struct page *page, bool coun
 	rpc_call_finish(call, NULL, &response.base);
 }
 
-static size_t page_size(uint32_t asked)
-{
-	return asked == 0 || asked > SERVICE_PAGE_MAX ? SERVICE_PAGE_MAX : asked;
-}
-
 void handle_list_marks(struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const Waymark__V1__ListMarksRequest *request =
 		(const Waymark__V1__ListMarksRequest *)message;
 	const struct service *service = rpc_call_service(call);
-	struct page page = {.size = page_size(request->page_size)};
+	struct page page = {.size = service_page_size(request->page_size)};
 	struct page_token token = {.position = 0};
 	uint64_t after = 0, revision = engine_revision(service->engine);
 	struct fault fault;
@@ -122,7 +95,7 @@ void handle_list_marks(struct rpc_call *call, const ProtobufCMessage *message)
 	if (r == 0) {
 		engine_state_id(service->engine, token.state_id);
 		token.filter = list_filter_fingerprint(&page.filter);
-		r = read_token(request->page_token, &token, &after, &fault);
+		r = page_token_resume(request->page_token, &token, &after, &fault);
 	}
 	if (r < 0) {
 		reply_fault(call, &fault);

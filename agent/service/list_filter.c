@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/match.h"
+#include "service/page_token.h"
 #include "service/wire.h"
 
 static int read_prefix(const char *text, struct list_filter *ret, struct fault *fault)
@@ -13,18 +14,6 @@ static int read_prefix(const char *text, struct list_filter *ret, struct fault *
 		return 0;
 	return prefix_parse(text, "destination_prefix", ret->prefix, &ret->prefix_length,
 			    fault);
-}
-
-static int read_owner(const char *owner, struct list_filter *ret, struct fault *fault)
-{
-	size_t length = strlen(owner);
-
-	if (length > MARK_OWNER_MAX)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_OUT_OF_RANGE,
-				 "owner", "owner of %zu octets: not in 0..%d", length,
-				 MARK_OWNER_MAX);
-	memcpy(ret->owner, owner, length + 1);
-	return 0;
 }
 
 static int read_kinds(const Waymark__V1__MarkFilter *message, struct list_filter *ret,
@@ -49,7 +38,8 @@ static int read_mark_filter(const Waymark__V1__MarkFilter *message, struct list_
 		return 0;
 	r = read_prefix(message->destination_prefix, ret, fault);
 	if (r == 0)
-		r = read_owner(message->owner, ret, fault);
+		r = wire_read_text(message->owner, "owner", ret->owner, sizeof(ret->owner),
+				   fault);
 	if (r == 0)
 		r = read_kinds(message, ret, fault);
 	if (r < 0)
@@ -83,7 +73,9 @@ int list_filter_read(const Waymark__V1__ListMarksRequest *request,
 	if (r == 0)
 		r = read_label(request, registry, &filter, fault);
 	if (r == 0)
-		r = wire_read_cookie(request->cookie, filter.cookie, fault);
+		r = wire_read_text(request->cookie, "cookie", filter.cookie,
+				   sizeof(filter.cookie), fault);
+	filter.lease = request->lease_id;
 	if (r == 0)
 		*ret = filter;
 	return r;
@@ -109,27 +101,25 @@ bool list_filter_passes(const struct list_filter *filter, const struct mark *mar
 	return destination_passes(filter, &mark->match) &&
 	       (filter->kinds == 0 || filter->kinds & 1u << mark->match.kind) &&
 	       label_passes(&filter->label, &mark->action) &&
+	       (filter->lease == 0 ||
+		(mark->lifetime == MARK_LEASE && mark->lease == filter->lease)) &&
 	       (!filter->owner[0] || strcmp(filter->owner, mark->owner) == 0) &&
 	       (!filter->cookie[0] || strcmp(filter->cookie, mark->cookie) == 0);
 }
 
-/* FNV-1a, 64 bits: stable across processes and machines. */
-static uint64_t hash_octets(uint64_t hash, const void *data, size_t size)
-{
-	for (const uint8_t *octet = data; size > 0; size--, octet++)
-		hash = (hash ^ *octet) * 0x100000001B3u;
-	return hash;
-}
-
 uint64_t list_filter_fingerprint(const struct list_filter *filter)
 {
-	const uint64_t numbers[] = {filter->prefix_length,    filter->kinds,
-				    filter->label.label,      filter->label.flow_label,
-				    filter->label.experiment, filter->label.activity};
-	uint64_t hash = 0xCBF29CE484222325u;
+	const uint64_t numbers[] = {filter->prefix_length,
+				    filter->kinds,
+				    filter->label.label,
+				    filter->label.flow_label,
+				    filter->label.experiment,
+				    filter->label.activity,
+				    filter->lease};
+	uint64_t hash = PAGE_TOKEN_HASH;
 
-	hash = hash_octets(hash, filter->prefix, sizeof(filter->prefix));
-	hash = hash_octets(hash, numbers, sizeof(numbers));
-	hash = hash_octets(hash, filter->owner, strlen(filter->owner) + 1);
-	return hash_octets(hash, filter->cookie, strlen(filter->cookie) + 1);
+	hash = page_token_hash(hash, filter->prefix, sizeof(filter->prefix));
+	hash = page_token_hash(hash, numbers, sizeof(numbers));
+	hash = page_token_hash(hash, filter->owner, strlen(filter->owner) + 1);
+	return page_token_hash(hash, filter->cookie, strlen(filter->cookie) + 1);
 }

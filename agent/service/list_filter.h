@@ -17,6 +17,7 @@ struct list_filter {
 	uint8_t prefix_length; /* 0: any destination */
 	uint8_t kinds; /* bit 1 << enum mark_kind; 0: any */
 	struct mark_action label; /* MARK_LABEL_NONE: any */
+	uint64_t lease; /* 0: any */
 	char owner[MARK_OWNER_MAX + 1]; /* empty: any */
 	char cookie[MARK_COOKIE_MAX + 1]; /* empty: any */
 };

@@ -65,3 +65,31 @@ int page_token_read(const char *text, struct page_token *ret)
 	ret->position = get_number(octets + AT_POSITION);
 	return 0;
 }
+
+int page_token_resume(const char *text, const struct page_token *expected, uint64_t *ret_after,
+		      struct fault *fault)
+{
+	struct page_token token;
+
+	if (!text[0])
+		return 0;
+	if (page_token_read(text, &token) < 0)
+		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_PAGE_TOKEN,
+				 "page_token", "page_token is not one that this agent made");
+	if (memcmp(token.state_id, expected->state_id, sizeof(token.state_id)) != 0)
+		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_PAGE_TOKEN,
+				 "page_token", "page_token is of another state; begin again");
+	if (token.filter != expected->filter)
+		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_PAGE_TOKEN,
+				 "page_token", "page_token was made for another filter");
+	*ret_after = token.position;
+	return 0;
+}
+
+/* FNV-1a, 64 bits. */
+uint64_t page_token_hash(uint64_t hash, const void *data, size_t size)
+{
+	for (const uint8_t *octet = data; size > 0; size--, octet++)
+		hash = (hash ^ *octet) * 0x100000001B3u;
+	return hash;
+}

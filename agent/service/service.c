@@ -6,13 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "core/engine.h"
+#include "now.h"
 #include "service/handlers.h"
 #include "service/wire.h"
-
-#define NANOSECONDS INT64_C(1000000000)
 
 #define SERVICE "waymark.v1.MarkerService"
 
@@ -29,6 +27,21 @@ static const struct rpc_method methods[] = {
 	UNARY("GetMark", get_mark, handle_get_mark),
 	UNARY("ListMarks", list_marks, handle_list_marks),
 	UNARY("Stats", stats, handle_stats),
+	UNARY("ApplyMarks", apply_marks, handle_apply_marks),
+	{
+		.path = "/" SERVICE "/ReplaceMarks",
+		.kind = RPC_CLIENT_STREAM,
+		.request = &waymark__v1__replace_marks_request__descriptor,
+		.response = &waymark__v1__replace_marks_response__descriptor,
+		.message = handle_replace_message,
+		.half_closed = handle_replace_end,
+		.closed = handle_replace_closed,
+		.idle_ms = SERVICE_IDLE_MS,
+	},
+	UNARY("GrantLease", grant_lease, handle_grant_lease),
+	UNARY("RenewLease", renew_lease, handle_renew_lease),
+	UNARY("RevokeLease", revoke_lease, handle_revoke_lease),
+	UNARY("ListLeases", list_leases, handle_list_leases),
 };
 
 struct rpc_service service_methods(struct service *service)
@@ -43,14 +56,6 @@ static void hex(char text[33], const uint8_t id[static 16])
 {
 	for (size_t i = 0; i < 16; i++)
 		snprintf(text + 2 * i, 3, "%02x", id[i]);
-}
-
-static int64_t now_on(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * NANOSECONDS + now.tv_nsec;
 }
 
 void service_init(struct service *service)
@@ -110,11 +115,4 @@ int64_t reply_expire_time(int64_t deadline)
 	if (deadline == 0)
 		return 0;
 	return now_on(CLOCK_REALTIME) + (deadline - now_on(CLOCK_BOOTTIME));
-}
-
-const char *call_owner(const struct rpc_call *call, const Waymark__V1__WriteOptions *options)
-{
-	if (options && options->owner[0])
-		return options->owner;
-	return rpc_call_peer(call)->identity;
 }

@@ -6,6 +6,7 @@
 #ifndef WAYMARK_SERVICE_H
 #define WAYMARK_SERVICE_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "rpc/server.h"
@@ -15,14 +16,36 @@ struct datapath;
 struct engine;
 struct registry;
 
-/* Marks in a page of ListMarks at most: a page is built in memory at about 1 KiB a mark. */
+/* Marks, or leases, in a page at most: a page is built in memory, at about 2 KiB a mark. On the wire
+ * a mark has at most SERVICE_MARK_OCTETS, so that no page nears what clients take. */
 #define SERVICE_PAGE_MAX 1000
+#define SERVICE_MARK_OCTETS 1024
+
+_Static_assert(SERVICE_PAGE_MAX * SERVICE_MARK_OCTETS <= 3 * 1024 * 1024, "a page fits");
+
+/* Items in a page that a request asks for so. */
+static inline uint32_t service_page_size(uint32_t asked)
+{
+	return asked == 0 || asked > SERVICE_PAGE_MAX ? SERVICE_PAGE_MAX : asked;
+}
 
 /* A mark's ttl, ns. Shorter ones would be over before their removal, which takes up to a
  * second, could follow. What is to outlive a month had better have none, until policies say
  * otherwise. */
 #define SERVICE_TTL_MIN INT64_C(1000000000)
 #define SERVICE_TTL_MAX (INT64_C(30) * 24 * 3600 * SERVICE_TTL_MIN)
+
+/* Updates in an ApplyMarks. Their failures fit into what clients take as an answer, and a
+ * request with that many fits into RPC_MESSAGE_MAX. */
+#define SERVICE_UPDATES_MAX 10000
+
+/* ReplaceMarks: failures in an answer, and how long a stream may be silent, holding what it has
+ * declared. */
+#define SERVICE_FAILURES_MAX 100
+#define SERVICE_IDLE_MS 30000
+
+/* Leases that an owner may have at once: one for each transfer of a large site. */
+#define SERVICE_LEASES_MAX 10000
 
 #define SERVICE_ERROR_DOMAIN "waymark"
 
@@ -32,6 +55,7 @@ struct service {
 	const struct datapath *datapath;
 	const struct attach *attach;
 	const struct registry *registry;
+	atomic_size_t staged; /* octets that open ReplaceMarks streams hold */
 	int64_t start_time; /* ns since 1970 */
 	char instance_id[33], state_id[33]; /* hex */
 };

@@ -108,12 +108,14 @@ static void write_caller(struct wire_stats *wire, const struct service *service,
 			 const struct rpc_peer *peer)
 {
 	_Static_assert((int)ACCESS_ADMIN == WAYMARK__V1__ROLE__ROLE_ADMIN, "numbered alike");
+	const struct engine_owner owner = engine_owner(service->engine, peer->identity);
 
 	waymark__v1__caller__init(&wire->caller);
 	wire->caller.identity = (char *)peer->identity;
 	wire->caller.owner = (char *)peer->identity;
 	wire->caller.role = (Waymark__V1__Role)access_role(peer);
-	wire->caller.mark_count = engine_owner_marks(service->engine, peer->identity);
+	wire->caller.mark_count = owner.marks;
+	wire->caller.highest_election_id = owner.election_id;
 }
 
 static void write_table(struct wire_stats *wire, size_t n, Waymark__V1__Kind kind,
@@ -131,6 +133,8 @@ static void write_limits(struct wire_stats *wire)
 	waymark__v1__limits__init(&wire->limits);
 	wire_write_duration(&wire->min_ttl, SERVICE_TTL_MIN);
 	wire_write_duration(&wire->max_ttl, SERVICE_TTL_MAX);
+	wire->limits.max_updates = SERVICE_UPDATES_MAX;
+	wire->limits.max_leases_per_owner = SERVICE_LEASES_MAX;
 	wire->limits.max_page_size = SERVICE_PAGE_MAX;
 	wire->limits.max_request_bytes = RPC_MESSAGE_MAX;
 	wire->limits.min_ttl = &wire->min_ttl;
@@ -157,6 +161,7 @@ static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *res
 	response->tables = wire->table_list;
 	response->n_tables = 2;
 	response->limits = &wire->limits;
+	response->compact_revision = engine_compact_revision(service->engine);
 	response->audit_repairs = engine_repairs(service->engine);
 }
 

@@ -15,15 +15,25 @@
 /* Reading: 0, or -EINVAL with the fault's field relative to the message that was read. NULL
  * messages are faults (MISSING_FIELD). */
 int wire_read_match(const Waymark__V1__Match *message, struct match *ret, struct fault *fault);
-/* Sets match, action, lifetime, ttl and cookie of *ret; output-only fields of the message are
- * ignored. */
+/* Fills *ret as the setting of this mark, whose cookie it goes on to borrow; output-only fields
+ * of the message are ignored. */
 int wire_read_mark(const Waymark__V1__Mark *message, const struct registry *registry,
-		   struct mark *ret, struct fault *fault);
+		   struct engine_update *ret, struct fault *fault);
+/* Adds conditions to *ret, whose verb decides what is allowed; NULL: none. The fault's field
+ * begins with "precondition.". */
+int wire_read_precondition(const Waymark__V1__Precondition *message, struct engine_update *ret,
+			   struct fault *fault);
 int wire_read_scitag(const Waymark__V1__Scitag *message, const struct registry *registry,
 		     struct mark_action *ret, struct fault *fault);
 int wire_read_flow_label(uint32_t label, struct mark_action *ret, struct fault *fault);
-int wire_read_cookie(const char *cookie, char ret[static MARK_COOKIE_MAX + 1],
-		     struct fault *fault);
+int wire_read_ttl(const Google__Protobuf__Duration *duration, uint64_t *ret,
+		  struct fault *fault);
+int wire_read_lease_id(uint64_t id, uint64_t *ret, struct fault *fault);
+/* Text of at most so many octets. */
+int wire_check_text(const char *text, size_t max, const char *field, struct fault *fault);
+/* The same, copied into `size` octets with its NUL. */
+int wire_read_text(const char *text, const char *field, char *ret, size_t size,
+		   struct fault *fault);
 
 /* A Mark message with everything that it points to. Do not copy: it points into itself. */
 struct wire_mark {
@@ -36,6 +46,9 @@ struct wire_mark {
 	char destination[MATCH_ADDRESS_TEXT_MAX];
 	char source[MATCH_ADDRESS_TEXT_MAX];
 };
+
+/* The mark that an update of this owner's has set. */
+struct mark wire_mark_of(const struct engine_update *update, const char *owner);
 
 /* Fills *wire from a mark, which it goes on to borrow, as it does the registry. */
 void wire_write_mark(struct wire_mark *wire, const struct mark *mark,

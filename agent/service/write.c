@@ -1,183 +1,164 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SetMark and ClearMark: one operation of the engine each, answered from the writer's thread.
+ * SetMark and ClearMark: one operation of one update each.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cleanup.h"
-#include "core/engine.h"
 #include "datapath/attach.h"
 #include "ops/local_address.h"
 #include "service/handlers.h"
+#include "service/submission.h"
 #include "service/service.h"
 #include "service/wire.h"
 
-/* One write on its way through the engine. */
 struct write {
-	struct engine_op op; /* first: done() gets the write back from it */
-	struct rpc_call *call;
+	struct submission submission; /* first */
+	struct engine_update update;
 };
 
-static bool still_wanted(struct engine_op *op)
-{
-	return !rpc_call_cancelled(((struct write *)op)->call);
-}
-
-static void refuse(struct write *write)
-{
-	const struct engine_op *op = &write->op;
-	struct rpc_status status = {.code = 0};
-
-	wire_status(&status, &op->fault);
-	if (op->conflict.revision > 0) {
-		rpc_status_add(&status, "owner", "%s", op->conflict.owner);
-		rpc_status_add(&status, "revision", "%lu",
-			       (unsigned long)op->conflict.revision);
-		rpc_status_add(&status, "cookie", "%s", op->conflict.cookie);
-	}
-	rpc_call_finish(write->call, &status, NULL);
-}
-
-static void cancelled(struct write *write)
-{
-	struct rpc_status status = {.code = 0};
-
-	rpc_status_set(&status, FAULT_ABORTED, FAULT_REASON_CANCELLED,
-		       "the call ended before its turn; nothing was changed");
-	rpc_call_finish(write->call, &status, NULL);
-}
+/* ---- answers ---- */
 
 /* Findings that do not prevent the mark. */
-static size_t add_warnings(const struct service *service, const struct mark *mark,
+static size_t add_warnings(const struct service *service, const struct match *match,
 			   char *warnings[static 2])
 {
 	size_t n = 0;
 
-	if (mark->match.kind != MARK_NETWORK && local_address(mark->match.destination))
+	if (match->kind != MARK_NETWORK && local_address(match->destination))
 		warnings[n++] = (char *)"destination is local";
 	if (!attach_any(service->attach))
 		warnings[n++] = (char *)"no interface attached";
 	return n;
 }
 
-static void answer_set(struct write *write)
+static void answer_set(struct submission *submission)
 {
-	const struct service *service = rpc_call_service(write->call);
-	const struct engine_op *op = &write->op;
+	const struct write *write = (const struct write *)submission;
+	const struct service *service = rpc_call_service(submission->call);
+	const struct engine_update *update = &write->update;
+	const struct mark mark = wire_mark_of(update, submission->engine.owner);
 	Waymark__V1__SetMarkResponse response = WAYMARK__V1__SET_MARK_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
-	struct wire_mark mark;
+	struct wire_mark wire;
 	char *warnings[2];
 
-	reply_header(&header, service, op->revision);
-	wire_write_mark(&mark, &op->mark, service->registry);
-	wire_write_state(&mark, &op->counters, reply_expire_time(op->deadline));
+	reply_header(&header, service, submission->engine.revision);
+	wire_write_mark(&wire, &mark, service->registry);
+	wire_write_state(&wire, &update->counters, reply_expire_time(update->deadline));
 	response.header = &header;
-	response.outcome = wire_outcome(op->outcome);
-	response.mark = &mark.message;
+	response.outcome = wire_outcome(update->outcome);
+	response.mark = &wire.message;
 	response.warnings = warnings;
-	response.n_warnings = add_warnings(service, &op->mark, warnings);
-	rpc_call_finish(write->call, NULL, &response.base);
+	response.n_warnings = add_warnings(service, &update->match, warnings);
+	rpc_call_finish(submission->call, NULL, &response.base);
 }
 
-static void answer_clear(struct write *write)
+static void answer_clear(struct submission *submission)
 {
-	const struct service *service = rpc_call_service(write->call);
-	const struct engine_op *op = &write->op;
+	const struct write *write = (const struct write *)submission;
+	const struct service *service = rpc_call_service(submission->call);
 	Waymark__V1__ClearMarkResponse response = WAYMARK__V1__CLEAR_MARK_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
-	struct wire_mark mark;
+	struct wire_mark wire;
 
-	reply_header(&header, service, op->revision);
+	reply_header(&header, service, submission->engine.revision);
 	response.header = &header;
-	response.outcome = wire_outcome(op->outcome);
-	if (op->outcome == OUTCOME_REMOVED) {
-		wire_write_mark(&mark, &op->mark, service->registry);
-		wire_write_state(&mark, &op->counters, reply_expire_time(op->deadline));
-		response.mark = &mark.message;
+	response.outcome = wire_outcome(write->update.outcome);
+	if (write->update.outcome == OUTCOME_REMOVED) {
+		wire_write_mark(&wire, &submission->there, service->registry);
+		wire_write_state(&wire, &write->update.counters, 0);
+		response.mark = &wire.message;
 	}
-	rpc_call_finish(write->call, NULL, &response.base);
+	rpc_call_finish(submission->call, NULL, &response.base);
 }
 
-static void write_done(struct engine_op *op)
+static void set_locate(const struct submission *submission, const struct engine_update *failed,
+		       struct fault *fault)
 {
-	struct write *write = (struct write *)op;
-
-	if (op->fault.code != FAULT_NONE)
-		refuse(write);
-	else if (op->outcome == OUTCOME_NONE)
-		cancelled(write);
-	else if (op->verb == ENGINE_SET)
-		answer_set(write);
-	else
-		answer_clear(write);
-	rpc_call_unref(write->call);
-	free(write);
+	(void)submission;
+	if (failed)
+		submission_locate_lease(fault, "mark");
 }
 
-static int read_owner(struct rpc_call *call, const Waymark__V1__WriteOptions *options,
-		      char ret[static MARK_OWNER_MAX + 1], struct fault *fault)
-{
-	const char *owner = call_owner(call, options);
-	size_t length = strlen(owner);
+/* ---- requests ---- */
 
-	if (length > MARK_OWNER_MAX)
-		return fault_set(fault, FAULT_INVALID_ARGUMENT, FAULT_REASON_OUT_OF_RANGE,
-				 "options.owner", "owner of %zu octets: not in 0..%d", length,
-				 MARK_OWNER_MAX);
-	memcpy(ret, owner, length + 1);
-	return 0;
+static void write_release(struct submission *submission)
+{
+	free(submission);
 }
 
-static void submit(struct rpc_call *call, enum engine_verb verb, const struct mark *mark)
+static struct write *write_new(void (*answer)(struct submission *submission))
 {
-	const struct service *service = rpc_call_service(call);
 	struct write *write = calloc(1, sizeof(*write));
 
-	if (!write) {
-		reply_out_of_memory(call);
-		return;
-	}
-	write->op = (struct engine_op){
-		.verb = verb, .mark = *mark, .wanted = still_wanted, .done = write_done};
-	write->call = rpc_call_ref(call);
-	engine_submit(service->engine, &write->op);
+	if (!write)
+		return NULL;
+	write->submission = (struct submission){
+		.engine = {.verb = ENGINE_APPLY,
+			   .all_or_nothing = true,
+			   .updates = &write->update,
+			   .n_updates = 1},
+		.answer = answer,
+		.locate = set_locate,
+		.release = write_release,
+	};
+	return write;
+}
+
+static int read_set(struct write *write, struct rpc_call *call,
+		    const Waymark__V1__SetMarkRequest *request, struct fault *fault)
+{
+	int r = submission_read_mark(call, request->mark, &write->update, fault);
+
+	if (r < 0)
+		return fault_prefix(fault, "mark"), r;
+	r = wire_read_precondition(request->precondition, &write->update, fault);
+	if (r == 0)
+		r = submission_keep(call, &write->update.cookie, fault);
+	if (r == 0)
+		r = submission_read_options(&write->submission, call, request->options, fault);
+	return r;
 }
 
 void handle_set_mark(struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Waymark__V1__SetMarkRequest *request =
-		(const Waymark__V1__SetMarkRequest *)message;
-	const struct service *service = rpc_call_service(call);
-	struct mark mark = {.revision = 0};
+	cleanup(free_bytes) struct write *write = write_new(answer_set);
 	struct fault fault;
-	int r = wire_read_mark(request->mark, service->registry, &mark, &fault);
 
-	if (r < 0)
-		fault_prefix(&fault, "mark");
-	else
-		r = read_owner(call, request->options, mark.owner, &fault);
-	if (r < 0)
+	if (!write)
+		reply_out_of_memory(call);
+	else if (read_set(write, call, (const Waymark__V1__SetMarkRequest *)message, &fault) <
+		 0)
 		reply_fault(call, &fault);
 	else
-		submit(call, ENGINE_SET, &mark);
+		submission_send(&take(write)->submission);
+}
+
+static int read_clear(struct write *write, struct rpc_call *call,
+		      const Waymark__V1__ClearMarkRequest *request, struct fault *fault)
+{
+	int r = wire_read_match(request->match, &write->update.match, fault);
+
+	if (r < 0)
+		return fault_prefix(fault, "match"), r;
+	write->update.verb = UPDATE_CLEAR;
+	r = wire_read_precondition(request->precondition, &write->update, fault);
+	if (r == 0)
+		r = submission_read_options(&write->submission, call, request->options, fault);
+	return r;
 }
 
 void handle_clear_mark(struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Waymark__V1__ClearMarkRequest *request =
-		(const Waymark__V1__ClearMarkRequest *)message;
-	struct mark mark = {.revision = 0};
+	cleanup(free_bytes) struct write *write = write_new(answer_clear);
 	struct fault fault;
-	int r = wire_read_match(request->match, &mark.match, &fault);
 
-	if (r < 0)
-		fault_prefix(&fault, "match");
-	else
-		r = read_owner(call, request->options, mark.owner, &fault);
-	if (r < 0)
+	if (!write)
+		reply_out_of_memory(call);
+	else if (read_clear(write, call, (const Waymark__V1__ClearMarkRequest *)message,
+			    &fault) < 0)
 		reply_fault(call, &fault);
 	else
-		submit(call, ENGINE_CLEAR, &mark);
+		submission_send(&take(write)->submission);
 }

@@ -22,27 +22,29 @@ static void require(bool truth)
 		abort();
 }
 
-static void check_same(const struct mark *mark, const struct mark *again)
+static void check_same(const struct engine_update *mark, const struct engine_update *again)
 {
 	require(!memcmp(&mark->match, &again->match, sizeof(mark->match)));
 	require(mark_action_equal(&mark->action, &again->action));
-	require(mark->lifetime == again->lifetime && mark->ttl == again->ttl);
+	require(mark->lifetime == again->lifetime && mark->ttl == again->ttl &&
+		mark->lease == again->lease);
 	require(!strcmp(mark->cookie, again->cookie));
 }
 
-static void check_rewritten(const struct mark *mark, const struct registry *registry)
+static void check_rewritten(const struct engine_update *update, const struct registry *registry)
 {
 	Waymark__V1__SetMarkRequest request = WAYMARK__V1__SET_MARK_REQUEST__INIT;
 	struct rpc_status status = {.code = 0};
-	struct mark again = {.revision = 0};
+	const struct mark mark = wire_mark_of(update, "");
+	struct engine_update again;
 	struct wire_mark wire;
 	struct fault fault;
 	uint8_t octets[4096];
 	size_t size;
 
-	wire_write_mark(&wire, mark, registry);
+	wire_write_mark(&wire, &mark, registry);
 	require(!wire_read_mark(&wire.message, registry, &again, &fault));
-	check_same(mark, &again);
+	check_same(update, &again);
 	request.mark = &wire.message;
 	require(waymark__v1__set_mark_request__get_packed_size(&request) <= sizeof(octets));
 	size = waymark__v1__set_mark_request__pack(&request, octets);
@@ -53,11 +55,11 @@ static void read_request(const ProtobufCMessage *message, const struct registry 
 {
 	const Waymark__V1__SetMarkRequest *request =
 		(const Waymark__V1__SetMarkRequest *)message;
-	struct mark mark = {.revision = 0};
+	struct engine_update update;
 	struct fault fault = {.code = FAULT_NONE};
 
-	if (!wire_read_mark(request->mark, registry, &mark, &fault))
-		check_rewritten(&mark, registry);
+	if (!wire_read_mark(request->mark, registry, &update, &fault))
+		check_rewritten(&update, registry);
 	else
 		require(fault.code == FAULT_INVALID_ARGUMENT && fault.message[0]);
 }

@@ -154,6 +154,17 @@ const struct rpc_method rpc_fixture_methods[RPC_FIXTURE_METHODS] = {
 		.half_closed = echo_chat_half_closed,
 		.closed = echo_closed,
 	},
+	{
+		.path = "/test.Echo/Brief",
+		.kind = RPC_CLIENT_STREAM,
+		.request = TEXT,
+		.response = TEXT,
+		.opened = echo_collect_opened,
+		.message = echo_collect,
+		.half_closed = echo_collect_half_closed,
+		.closed = echo_closed,
+		.idle_ms = RPC_FIXTURE_IDLE_MS,
+	},
 };
 
 static bool fixture_admit(const struct rpc_peer *peer, const struct rpc_method *method,

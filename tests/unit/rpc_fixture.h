@@ -7,6 +7,8 @@
  *	/test.Echo/Count	server stream of as many answers as `service` says
  *	/test.Echo/Collect	client stream; answers the number of requests
  *	/test.Echo/Chat		bidi stream; answers every request
+ *	/test.Echo/Brief	Collect, for clients that are never silent for
+ *RPC_FIXTURE_IDLE_MS
  */
 #ifndef WAYMARK_TESTS_RPC_FIXTURE_H
 #define WAYMARK_TESTS_RPC_FIXTURE_H
@@ -52,7 +54,8 @@ struct rpc_peer rpc_fixture_peer(struct rpc_fixture *fixture);
 
 /* The service's table, for servers that tests make themselves. */
 extern const struct rpc_method rpc_fixture_methods[];
-#define RPC_FIXTURE_METHODS 5
+#define RPC_FIXTURE_METHODS 6
+#define RPC_FIXTURE_IDLE_MS 400
 
 /* A message of the test's own, with one field: HealthCheckRequest.service. */
 #define TEXT_MESSAGE(name, text)                              \

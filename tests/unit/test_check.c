@@ -40,8 +40,8 @@ static const struct check_case strict_cases[] = {
 	{SET, BYTES("\x0A\x0B\x0A\x07\x0A\x03::1\x18\x06\x20\x00\x1A\x00"), NULL, NULL, NULL},
 
 	/* Unknown numbers, at every depth. */
-	{SET, BYTES("\x10\x01"), "UNKNOWN_FIELD", "2",
-	 "waymark.v1.SetMarkRequest has no field 2"},
+	{SET, BYTES("\x20\x01"), "UNKNOWN_FIELD", "4",
+	 "waymark.v1.SetMarkRequest has no field 4"},
 	{SET, BYTES("\x0A\x05\x0A\x03\x98\x06\x01"), "UNKNOWN_FIELD", "mark.match.99",
 	 "waymark.v1.Match has no field 99"},
 	/* A repeated one says which. */

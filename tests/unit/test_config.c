@@ -276,7 +276,7 @@ static const struct {
 	{"key with a NUL", "attach: tcx\n\"log\\0\": {}\n", 2, "a key must be a name"},
 	{"key twice", "attach: tcx\nlisten: [a:1]\nattach: auto\n", 3, "attach is given twice"},
 	{"key of a group twice", "log:\n  level: info\n  level: info\n", 3,
-	 "log.level is given twice"},
+	 "level is given twice"},
 	{"not a mapping", "\n- eth0\n", 2, "the file is a list: must be a mapping"},
 	{"a word", "eth0\n", 1, "the file is a single value"},
 	{"second document", "attach: tcx\n---\nattach: auto\n", 3, "a second document"},

@@ -120,6 +120,26 @@ static void test_kinds_owner_cookie(void **state)
 	assert_true(passes(&request, &host));
 }
 
+/* A private lease has an id as well, but nobody is told of it. */
+static void test_lease(void **state)
+{
+	struct mark mark = mark_to("2001:db8::1");
+	struct request request;
+
+	(void)state;
+	init_request(&request);
+	request.message.lease_id = 9;
+	assert_false(passes(&request, &mark));
+	mark.lifetime = MARK_LEASE;
+	mark.lease = 9;
+	assert_true(passes(&request, &mark));
+	mark.lifetime = MARK_TTL;
+	assert_false(passes(&request, &mark));
+	mark.lifetime = MARK_LEASE;
+	mark.lease = 10;
+	assert_false(passes(&request, &mark));
+}
+
 static void test_labels(void **state)
 {
 	struct mark mark = mark_to("2001:db8::1");
@@ -173,7 +193,7 @@ static void test_bad_filters_name_the_field(void **state)
 static void test_fingerprint(void **state)
 {
 	struct request request;
-	struct list_filter filters[6];
+	struct list_filter filters[7];
 
 	(void)state;
 	init_request(&request);
@@ -190,8 +210,10 @@ static void test_fingerprint(void **state)
 	request.filter.n_kinds = 1;
 	request.kinds[0] = WAYMARK__V1__KIND__KIND_FLOW;
 	filters[5] = read_filter(&request);
-	for (size_t i = 0; i < 6; i++)
-		for (size_t j = 0; j < 6; j++)
+	request.message.lease_id = 1;
+	filters[6] = read_filter(&request);
+	for (size_t i = 0; i < 7; i++)
+		for (size_t j = 0; j < 7; j++)
 			assert_int_equal(list_filter_fingerprint(&filters[i]) ==
 						 list_filter_fingerprint(&filters[j]),
 					 i == j);
@@ -216,6 +238,7 @@ int main(void)
 		cmocka_unit_test(test_empty_filter_passes_all),
 		cmocka_unit_test(test_prefix),
 		cmocka_unit_test(test_kinds_owner_cookie),
+		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_bad_filters_name_the_field),
 		cmocka_unit_test(test_fingerprint),

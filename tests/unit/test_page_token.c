@@ -54,9 +54,35 @@ static void test_other_version(void **state)
 	assert_int_equal(page_token_read(text, &back), -EINVAL);
 }
 
+static void test_resume(void **state)
+{
+	const struct page_token made = {.state_id = {1}, .filter = 5, .position = 42};
+	struct page_token expected = made;
+	char text[PAGE_TOKEN_TEXT_SIZE];
+	struct fault fault;
+	uint64_t after = 7;
+
+	(void)state;
+	page_token_write(&made, text);
+	assert_int_equal(page_token_resume("", &expected, &after, &fault), 0);
+	assert_int_equal(after, 7);
+	assert_int_equal(page_token_resume("no token", &expected, &after, &fault), -EINVAL);
+	assert_string_equal(fault.reason, FAULT_REASON_PAGE_TOKEN);
+	expected.filter = 6;
+	assert_int_equal(page_token_resume(text, &expected, &after, &fault), -EINVAL);
+	expected = made;
+	expected.state_id[15] = 1;
+	assert_int_equal(page_token_resume(text, &expected, &after, &fault), -EINVAL);
+	assert_string_equal(fault.field, "page_token");
+	assert_int_equal(after, 7);
+	assert_int_equal(page_token_resume(text, &made, &after, &fault), 0);
+	assert_int_equal(after, 42);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_resume),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_other_version),

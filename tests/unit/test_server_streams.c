@@ -10,6 +10,7 @@
 
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "grpc/reflection/v1alpha/reflection.pb-c.h"
+#include "now.h"
 #include "rpc/limits.h"
 
 typedef Grpc__Health__V1__HealthCheckRequest Text;
@@ -125,6 +126,55 @@ static void lost_connection_is_not_half_close(void **state)
 		rpc_fixture_wait(fixture, &fixture->closed, i);
 	}
 	assert_int_equal(rpc_fixture_read(fixture, &fixture->half_closed), 0);
+}
+
+static long long now_ms(void)
+{
+	return now_on(CLOCK_MONOTONIC) / 1000000;
+}
+
+static void silent_client_stream_ends(void **state)
+{
+	struct rpc_fixture *fixture = *state;
+	struct rpc_answer answer;
+	struct rpc_stream stream;
+	long long sent;
+
+	TEXT_MESSAGE(request, "x");
+	for (unsigned int messages = 0; messages < 3; messages++) {
+		rpc_stream_open(&stream, fixture->unix_channel, "/test.Echo/Brief",
+				RPC_CLIENT_DEADLINE_MS);
+		rpc_stream_wait_open(&stream);
+		sent = now_ms();
+		for (unsigned int i = 0; i < messages; i++)
+			rpc_stream_send(&stream, &request.base);
+		rpc_stream_finish(&stream, &answer);
+		assert_int_equal(answer.code, GRPC_STATUS_ABORTED);
+		assert_string_equal(answer.reason, "IDLE");
+		assert_in_range(now_ms() - sent, messages ? RPC_FIXTURE_IDLE_MS : 0, 10000);
+		rpc_fixture_wait(fixture, &fixture->closed, messages + 1);
+	}
+	assert_int_equal(rpc_fixture_read(fixture, &fixture->half_closed), 0);
+}
+
+/* The limit is on silence, not on the length of the stream. */
+static void talking_client_stream_goes_on(void **state)
+{
+	struct rpc_fixture *fixture = *state;
+	struct rpc_stream stream;
+	long long end = now_ms() + 2 * RPC_FIXTURE_IDLE_MS;
+	unsigned int count = 0;
+	char text[16];
+
+	TEXT_MESSAGE(request, "x");
+	rpc_stream_open(&stream, fixture->unix_channel, "/test.Echo/Brief",
+			RPC_CLIENT_DEADLINE_MS);
+	for (; now_ms() < end; count++)
+		assert_true(rpc_stream_send(&stream, &request.base));
+	rpc_stream_half_close(&stream);
+	snprintf(text, sizeof(text), "%u", count);
+	expect_text(&stream, text);
+	expect_end(&stream, GRPC_STATUS_OK);
 }
 
 static void bad_message_ends_the_client_stream(void **state)
@@ -377,6 +427,8 @@ int main(void)
 		test(client_stream_counts),
 		test(cancelled_client_stream_is_not_half_closed),
 		test(lost_connection_is_not_half_close),
+		test(silent_client_stream_ends),
+		test(talking_client_stream_goes_on),
 		test(bad_message_ends_the_client_stream),
 		test(bidi_stream_waits_for_its_reader),
 		test(admission_holds_for_streams),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Handlers that read marks, between an engine and a call that the test stands in for: what they
- * say of lifetimes, and that a store that fails is not taken for an absent mark.
+ * Handlers that read marks, between an engine that the test stands in for and a call of
+ * call_fixture: what they say of lifetimes, and that a store that fails is not taken for an
+ * absent mark.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +12,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "call_fixture.h"
 #include "core/engine.h"
-#include "rpc/status.h"
+#include "now.h"
 #include "service/handlers.h"
-#include "service/service.h"
 
 /* What the engine has: marks alike but for their revisions 1..marks. */
 static struct {
@@ -24,16 +24,6 @@ static struct {
 	unsigned marks;
 	int64_t deadline;
 } script;
-
-/* What the call ended with. */
-static struct {
-	struct rpc_status status;
-	uint8_t packed[8192];
-	size_t length;
-	unsigned finished;
-} answer;
-
-static struct service service;
 
 static struct mark sample(uint64_t revision)
 {
@@ -57,11 +47,6 @@ int engine_get(struct engine *engine, const struct match *match, struct engine_m
 		return -ENOENT;
 	*ret = (struct engine_mark){sample(1), script.deadline, {7, 700}};
 	return 0;
-}
-
-int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret)
-{
-	return engine_get(engine, match, ret);
 }
 
 void engine_volatile(struct engine *engine, const struct match *match,
@@ -92,10 +77,10 @@ int engine_scan(struct engine *engine, uint64_t after,
 void engine_submit(struct engine *engine, struct engine_op *op)
 {
 	(void)engine;
-	assert_int_equal(op->verb, ENGINE_CLEAR);
-	op->outcome = OUTCOME_REMOVED;
-	op->mark = sample(1);
-	op->deadline = 0;
+	assert_int_equal(op->verb, ENGINE_APPLY);
+	assert_int_equal(op->updates->verb, UPDATE_CLEAR);
+	op->updates->outcome = OUTCOME_REMOVED;
+	*op->there = sample(1);
 	op->done(op);
 }
 
@@ -105,79 +90,7 @@ uint64_t engine_revision(struct engine *engine)
 	return script.marks;
 }
 
-void engine_state_id(struct engine *engine, uint8_t ret[static ENGINE_STATE_ID_SIZE])
-{
-	(void)engine;
-	memset(ret, 1, ENGINE_STATE_ID_SIZE);
-}
-
-uint64_t engine_repairs(struct engine *engine)
-{
-	(void)engine;
-	return 0;
-}
-
-uint64_t engine_owner_marks(struct engine *engine, const char *owner)
-{
-	(void)engine;
-	(void)owner;
-	return 0;
-}
-
-/* ---- the call ---- */
-
-void *rpc_call_service(const struct rpc_call *call)
-{
-	(void)call;
-	return &service;
-}
-
-const struct rpc_peer *rpc_call_peer(const struct rpc_call *call)
-{
-	static const struct rpc_peer peer = {.identity = "unix:uid=0"};
-
-	(void)call;
-	return &peer;
-}
-
-struct rpc_call *rpc_call_ref(struct rpc_call *call)
-{
-	return call;
-}
-
-void rpc_call_unref(struct rpc_call *call)
-{
-	(void)call;
-}
-
-bool rpc_call_cancelled(const struct rpc_call *call)
-{
-	(void)call;
-	return false;
-}
-
-void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
-		     const ProtobufCMessage *message)
-{
-	(void)call;
-	answer.finished++;
-	if (status)
-		answer.status = *status;
-	if (!message)
-		return;
-	assert_true(protobuf_c_message_get_packed_size(message) <= sizeof(answer.packed));
-	answer.length = protobuf_c_message_pack(message, answer.packed);
-}
-
 /* ---- tests ---- */
-
-static int64_t now_on(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 static void get_mark(void)
 {
@@ -187,7 +100,7 @@ static void get_mark(void)
 	match.destination = (char *)"2001::";
 	request.match = &match;
 	handle_get_mark(NULL, &request.base);
-	assert_int_equal(answer.finished, 1);
+	assert_int_equal(call_fixture.finished, 1);
 }
 
 static void list_marks(uint32_t page_size)
@@ -196,15 +109,15 @@ static void list_marks(uint32_t page_size)
 
 	request.page_size = page_size;
 	handle_list_marks(NULL, &request.base);
-	assert_int_equal(answer.finished, 1);
+	assert_int_equal(call_fixture.finished, 1);
 }
 
 static void test_get_absent(void **state)
 {
 	(void)state;
 	get_mark();
-	assert_int_equal(answer.status.code, FAULT_NOT_FOUND);
-	assert_string_equal(answer.status.reason, FAULT_REASON_MARK);
+	assert_int_equal(call_fixture.status.code, FAULT_NOT_FOUND);
+	assert_string_equal(call_fixture.status.reason, FAULT_REASON_MARK);
 }
 
 static void test_get_fails(void **state)
@@ -212,10 +125,10 @@ static void test_get_fails(void **state)
 	(void)state;
 	script.error = -EIO;
 	get_mark();
-	assert_int_equal(answer.status.code, FAULT_UNAVAILABLE);
-	assert_string_equal(answer.status.reason, FAULT_REASON_STORE);
-	assert_non_null(strstr(answer.status.message, "Input/output error"));
-	assert_true(answer.status.retry_after_ms > 0);
+	assert_int_equal(call_fixture.status.code, FAULT_UNAVAILABLE);
+	assert_string_equal(call_fixture.status.reason, FAULT_REASON_STORE);
+	assert_non_null(strstr(call_fixture.status.message, "Input/output error"));
+	assert_true(call_fixture.status.retry_after_ms > 0);
 }
 
 static void test_get_without_memory(void **state)
@@ -223,8 +136,8 @@ static void test_get_without_memory(void **state)
 	(void)state;
 	script.error = -ENOMEM;
 	get_mark();
-	assert_int_equal(answer.status.code, FAULT_RESOURCE_EXHAUSTED);
-	assert_string_equal(answer.status.reason, FAULT_REASON_MEMORY);
+	assert_int_equal(call_fixture.status.code, FAULT_RESOURCE_EXHAUSTED);
+	assert_string_equal(call_fixture.status.reason, FAULT_REASON_MEMORY);
 }
 
 static void test_get_lifetime(void **state)
@@ -236,7 +149,7 @@ static void test_get_lifetime(void **state)
 	script.marks = 1;
 	script.deadline = now_on(CLOCK_BOOTTIME) + 1800 * INT64_C(1000000000);
 	get_mark();
-	response = waymark__v1__get_mark_response__unpack(NULL, answer.length, answer.packed);
+	response = (void *)call_fixture_answer(&waymark__v1__get_mark_response__descriptor);
 	assert_int_equal(response->mark->ttl->seconds, 3600);
 	assert_in_range(response->mark->expire_time->seconds, wall + 1800 - 60,
 			wall + 1800 + 60);
@@ -251,7 +164,7 @@ static void test_no_deadline(void **state)
 	(void)state;
 	script.marks = 1;
 	get_mark();
-	response = waymark__v1__get_mark_response__unpack(NULL, answer.length, answer.packed);
+	response = (void *)call_fixture_answer(&waymark__v1__get_mark_response__descriptor);
 	assert_null(response->mark->expire_time);
 	waymark__v1__get_mark_response__free_unpacked(response, NULL);
 }
@@ -262,9 +175,9 @@ static void test_list_fails(void **state)
 	script.marks = 2;
 	script.error = -EIO;
 	list_marks(10);
-	assert_int_equal(answer.length, 0);
-	assert_int_equal(answer.status.code, FAULT_UNAVAILABLE);
-	assert_string_equal(answer.status.reason, FAULT_REASON_STORE);
+	assert_int_equal(call_fixture.length, 0);
+	assert_int_equal(call_fixture.status.code, FAULT_UNAVAILABLE);
+	assert_string_equal(call_fixture.status.reason, FAULT_REASON_STORE);
 }
 
 /* The page is full before the scan gets to where it would fail. */
@@ -277,7 +190,7 @@ static void test_list_page(void **state)
 	script.error = -EIO;
 	script.deadline = now_on(CLOCK_BOOTTIME) - INT64_C(5000000000);
 	list_marks(2);
-	page = waymark__v1__list_marks_response__unpack(NULL, answer.length, answer.packed);
+	page = (void *)call_fixture_answer(&waymark__v1__list_marks_response__descriptor);
 	assert_int_equal(page->n_marks, 2);
 	assert_string_not_equal(page->next_page_token, "");
 	for (size_t i = 0; i < 2; i++) {
@@ -300,8 +213,7 @@ static void test_cleared(void **state)
 	match.destination = (char *)"2001::";
 	request.match = &match;
 	handle_clear_mark(NULL, &request.base);
-	assert_int_equal(answer.finished, 1);
-	response = waymark__v1__clear_mark_response__unpack(NULL, answer.length, answer.packed);
+	response = (void *)call_fixture_answer(&waymark__v1__clear_mark_response__descriptor);
 	assert_int_equal(response->mark->ttl->seconds, 3600);
 	assert_null(response->mark->expire_time);
 	waymark__v1__clear_mark_response__free_unpacked(response, NULL);
@@ -309,10 +221,8 @@ static void test_cleared(void **state)
 
 static int reset(void **state)
 {
-	(void)state;
 	memset(&script, 0, sizeof(script));
-	memset(&answer, 0, sizeof(answer));
-	return 0;
+	return call_fixture_reset(state);
 }
 
 int main(void)

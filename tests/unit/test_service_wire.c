@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/registry.h"
 #include "service/service.h"
 #include "service/wire.h"
 
@@ -63,6 +64,7 @@ static void use_ttl(struct request *request, int64_t seconds, int32_t nanos)
 static void test_what_is_set_is_what_is_read(void **state)
 {
 	struct request request;
+	struct engine_update update;
 	struct mark mark;
 	struct wire_mark wire;
 
@@ -72,9 +74,10 @@ static void test_what_is_set_is_what_is_read(void **state)
 	use_dscp(&request, 0);
 	request.mark.cookie = (char *)"job 7";
 	request.mark.owner = (char *)"ignored";
-	assert_int_equal(wire_read_mark(&request.mark, registry, &mark, NULL), 0);
-	mark.revision = 9;
-	mark.create_time = 1500000000250000000;
+	assert_int_equal(wire_read_mark(&request.mark, registry, &update, NULL), 0);
+	update.revision = 9;
+	update.create_time = 1500000000250000000;
+	mark = wire_mark_of(&update, "cn:ctl");
 	wire_write_mark(&wire, &mark, registry);
 	wire_write_state(&wire, NULL, 0);
 	assert_string_equal(wire.message.match->destination, "2001:db8::1");
@@ -86,7 +89,7 @@ static void test_what_is_set_is_what_is_read(void **state)
 	assert_int_equal(wire.message.dscp_choice_case, WAYMARK__V1__MARK__DSCP_CHOICE_DSCP);
 	assert_int_equal(wire.message.dscp, 0);
 	assert_string_equal(wire.message.cookie, "job 7");
-	assert_string_equal(wire.message.owner, "");
+	assert_string_equal(wire.message.owner, "cn:ctl");
 	assert_int_equal(wire.message.revision, 9);
 	assert_int_equal(wire.message.create_time->seconds, 1500000000);
 	assert_int_equal(wire.message.create_time->nanos, 250000000);
@@ -98,6 +101,7 @@ static void test_what_is_set_is_what_is_read(void **state)
 static void test_unknown_ids_have_no_names(void **state)
 {
 	struct request request;
+	struct engine_update update;
 	struct mark mark;
 	struct wire_mark wire;
 
@@ -105,7 +109,8 @@ static void test_unknown_ids_have_no_names(void **state)
 	init_request(&request);
 	use_scitag(&request, "", "");
 	request.scitag.experiment_id = 511;
-	assert_int_equal(wire_read_mark(&request.mark, registry, &mark, NULL), 0);
+	assert_int_equal(wire_read_mark(&request.mark, registry, &update, NULL), 0);
+	mark = wire_mark_of(&update, "");
 	wire_write_mark(&wire, &mark, registry);
 	wire_write_state(&wire, &(struct traffic_count){2, 300}, 0);
 	assert_int_equal(wire.message.scitag->experiment_id, 511);
@@ -151,18 +156,18 @@ static void test_ttl(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct mark mark = {.revision = 77};
+		struct engine_update update = {.revision = 77};
 		struct request request;
 		struct fault fault = {.code = FAULT_NONE};
 
 		init_request(&request);
 		use_flow_label(&request, 5);
 		use_ttl(&request, rows[i].seconds, rows[i].nanos);
-		assert_int_equal(wire_read_mark(&request.mark, registry, &mark, &fault),
+		assert_int_equal(wire_read_mark(&request.mark, registry, &update, &fault),
 				 rows[i].ttl ? 0 : -EINVAL);
 		if (rows[i].ttl) {
-			assert_int_equal(mark.lifetime, MARK_TTL);
-			assert_int_equal(mark.ttl, rows[i].ttl);
+			assert_int_equal(update.lifetime, MARK_TTL);
+			assert_int_equal(update.ttl, rows[i].ttl);
 			continue;
 		}
 		assert_int_equal(fault.code, FAULT_INVALID_ARGUMENT);
@@ -170,7 +175,7 @@ static void test_ttl(void **state)
 		assert_string_equal(fault.field, "ttl");
 		if (!strstr(fault.message, rows[i].message))
 			fail_msg("%s", fault.message);
-		assert_int_equal(mark.revision, 77);
+		assert_int_equal(update.revision, 77);
 	}
 }
 
@@ -249,26 +254,26 @@ static void test_refusals(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct mark mark = {.revision = 77};
+		struct engine_update update = {.revision = 77};
 		struct request request;
 		struct fault fault;
 
 		init_request(&request);
 		use_flow_label(&request, 5);
 		rows[i].spoil(&request);
-		assert_int_equal(wire_read_mark(&request.mark, registry, &mark, &fault),
+		assert_int_equal(wire_read_mark(&request.mark, registry, &update, &fault),
 				 -EINVAL);
 		assert_int_equal(fault.code, FAULT_INVALID_ARGUMENT);
 		assert_string_equal(fault.field, rows[i].field);
 		assert_string_equal(fault.reason, rows[i].reason);
-		assert_int_equal(mark.revision, 77);
+		assert_int_equal(update.revision, 77);
 	}
 }
 
 static void test_edges_are_allowed(void **state)
 {
 	struct request request;
-	struct mark mark;
+	struct engine_update update;
 
 	(void)state;
 	init_request(&request);
@@ -277,10 +282,110 @@ static void test_edges_are_allowed(void **state)
 	memset(long_cookie, 'x', MARK_COOKIE_MAX);
 	long_cookie[MARK_COOKIE_MAX] = '\0';
 	request.mark.cookie = long_cookie;
-	assert_int_equal(wire_read_mark(&request.mark, registry, &mark, NULL), 0);
+	assert_int_equal(wire_read_mark(&request.mark, registry, &update, NULL), 0);
 	use_flow_label(&request, 0);
-	assert_int_equal(wire_read_mark(&request.mark, registry, &mark, NULL), 0);
-	assert_int_equal(mark.action.label, MARK_LABEL_RAW);
+	assert_int_equal(wire_read_mark(&request.mark, registry, &update, NULL), 0);
+	assert_int_equal(update.action.label, MARK_LABEL_RAW);
+}
+
+static void test_lease(void **state)
+{
+	struct engine_update update;
+	struct request request;
+	struct wire_mark wire;
+	struct fault fault;
+	struct mark mark;
+
+	(void)state;
+	init_request(&request);
+	use_dscp(&request, 46);
+	request.mark.lifetime_case = WAYMARK__V1__MARK__LIFETIME_LEASE_ID;
+	request.mark.lease_id = 12;
+	assert_int_equal(wire_read_mark(&request.mark, registry, &update, NULL), 0);
+	assert_int_equal(update.lifetime, MARK_LEASE);
+	mark = wire_mark_of(&update, "");
+	wire_write_mark(&wire, &mark, registry);
+	assert_int_equal(wire.message.lifetime_case, WAYMARK__V1__MARK__LIFETIME_LEASE_ID);
+	assert_int_equal(wire.message.lease_id, 12);
+	request.mark.lease_id = 0;
+	assert_int_equal(wire_read_mark(&request.mark, registry, &update, &fault), -EINVAL);
+	assert_string_equal(fault.field, "lease_id");
+}
+
+/* With the longest of everything; names of experiments are longest in registries of others. */
+static void test_largest_mark(void **state)
+{
+	char longest[MARK_OWNER_MAX + 1], name[REGISTRY_NAME_MAX + 1];
+	struct mark mark = {.lifetime = MARK_TTL,
+			    .ttl = SERVICE_TTL_MAX - 1,
+			    .action = {.label = MARK_LABEL_SCITAG,
+				       .has_dscp = true,
+				       .dscp = 63,
+				       .experiment = 511,
+				       .activity = 63},
+			    .revision = UINT64_MAX,
+			    .create_time = INT64_MAX};
+	struct wire_mark wire;
+
+	(void)state;
+	memset(longest, 'x', MARK_OWNER_MAX);
+	longest[MARK_OWNER_MAX] = '\0';
+	memset(name, 'x', REGISTRY_NAME_MAX);
+	name[REGISTRY_NAME_MAX] = '\0';
+	memcpy(mark.owner, longest, MARK_OWNER_MAX);
+	memcpy(mark.cookie, longest, MARK_COOKIE_MAX);
+	assert_int_equal(
+		match_parse(
+			&(struct match_text){
+				.destination = "2001:1000:1000:1000:1000:1000:1000:1000",
+				.source = "2001:1000:1000:1000:1000:1000:1000:1001",
+				.protocol = 136,
+				.source_port = 65535,
+				.destination_port = 65535},
+			&mark.match, NULL),
+		0);
+	wire_write_mark(&wire, &mark, registry);
+	wire_write_state(&wire, &(struct traffic_count){UINT64_MAX, UINT64_MAX}, INT64_MAX);
+	wire.scitag.experiment = wire.scitag.activity = name;
+	assert_in_range(waymark__v1__mark__get_packed_size(&wire.message), 700,
+			SERVICE_MARK_OCTETS);
+}
+
+static void test_precondition(void **state)
+{
+	static const struct {
+		uint8_t verb;
+		bool must_not_exist;
+		uint64_t if_revision;
+		const char *field; /* NULL: accepted */
+	} rows[] = {
+		{UPDATE_SET, false, 0, NULL},
+		{UPDATE_SET, true, 0, NULL},
+		{UPDATE_SET, false, 7, NULL},
+		{UPDATE_SET, true, 7, "precondition.if_revision"},
+		{UPDATE_CLEAR, false, 7, NULL},
+		{UPDATE_CLEAR, true, 0, "precondition.must_not_exist"},
+		{UPDATE_CLEAR, true, 7, "precondition.must_not_exist"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		Waymark__V1__Precondition message = WAYMARK__V1__PRECONDITION__INIT;
+		struct engine_update update = {.verb = rows[i].verb};
+		struct fault fault;
+		int r;
+
+		message.must_not_exist = rows[i].must_not_exist;
+		message.if_revision = rows[i].if_revision;
+		r = wire_read_precondition(&message, &update, &fault);
+		assert_int_equal(r, rows[i].field ? -EINVAL : 0);
+		if (r < 0) {
+			assert_string_equal(fault.field, rows[i].field);
+			assert_string_equal(fault.reason, FAULT_REASON_UNEXPECTED_FIELD);
+		}
+		assert_int_equal(update.must_not_exist, r == 0 && rows[i].must_not_exist);
+		assert_int_equal(update.if_revision, r == 0 ? rows[i].if_revision : 0);
+	}
 }
 
 static void test_status(void **state)
@@ -325,6 +430,9 @@ int main(void)
 		cmocka_unit_test(test_lifetime_is_answered),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_edges_are_allowed),
+		cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_largest_mark),
+		cmocka_unit_test(test_precondition),
 		cmocka_unit_test(test_status),
 	};
 
