@@ -28,6 +28,7 @@ PORT = 7101
 FLOWS = 8
 LEAST_RATE = 20_000
 LABEL, DSCP = 0x5A5A0, 0x2B
+BYSTANDERS = IPv6Network("2001:db8:b:ffff::/64")  # get marks, but no packets
 
 
 def check(holds: bool, *what) -> None:
@@ -141,6 +142,17 @@ class Loop:
             check((now.packets, now.bytes) >= then, "counters of", name, "went from", then, "to", now)
             self._counted[name] = now.packets, now.bytes
 
+    def _disturb(self, client: Client) -> None:
+        """Other marks come, change and go, next to those that the traffic is for."""
+        for _ in range(self._random.randint(0, 20)):
+            other = IPv6Network((int(BYSTANDERS[self._random.randrange(100)]), 128))
+            match = wm.Match(destination=str(other[0]) if self._random.random() < 0.7
+                             else str(other.supernet(new_prefix=120)))  # fmt: skip
+            if self._random.random() < 0.6:
+                client.set(match, flow_label=self._random.randrange(1 << 20))
+            else:
+                client.clear(match)
+
     def live(self, begin=lambda client: None, end=lambda client: None) -> None:
         """One agent, from its start to a random moment soon after, or before, it serves."""
         options = ("--attach", self._attach)
@@ -155,6 +167,7 @@ class Loop:
             with Client(self._stage.target) as client:
                 begin(client)
                 self._check_counters(client)
+                self._disturb(client)
                 end(client)
             self.tags.add(self._tag())
             agent.kill()
