@@ -8,7 +8,9 @@
 
 #include <stdbool.h>
 
+#include "core/engine.h"
 #include "ops/config.h"
+#include "registries.h"
 #include "rpc/server.h"
 #include "service/service.h"
 
@@ -18,12 +20,23 @@ struct links;
 struct pin_folder;
 struct store;
 
+/* See watchdog.c. */
+struct watchdog {
+	struct engine_op question; /* first: done() gets the watchdog back from it */
+	_Atomic bool answered;
+	bool is_told; /* that nobody answers */
+	uint64_t usec; /* that systemd gives; 0: there is no watchdog */
+	struct event *timer;
+};
+
 /* Everything that lives as long as the process, in the order in which it is made. */
 struct agent {
+	int argc;
+	char **argv; /* for reading the configuration again */
 	struct config config;
 	struct event_base *base; /* the main loop */
-	struct event *terminate, *interrupt, *news;
-	struct registry *registry;
+	struct event *terminate, *interrupt, *hangup, *news;
+	struct registries registries;
 	int namespace; /* held, or -1 */
 	struct pin_folder *pins; /* NULL: nothing is pinned */
 	struct store *store;
@@ -34,34 +47,72 @@ struct agent {
 	struct service service;
 	struct rpc_service methods;
 	struct rpc_server *server;
-	bool serving;
+	struct watchdog watchdog;
+	bool answering; /* drain is due */
+	_Atomic bool is_open; /* service is filled in, and may be called */
+	bool stopping, must_reload; /* a signal said so */
 };
 
 /* Logs "cannot STEP: what the error means" and returns the error. */
 int agent_fail(int error, const char *step);
 
-/* ---- marks.c: 0 or negative errno ---- */
+/* ---- interfaces.c: 0 or negative errno, as all steps ---- */
 
 int agent_load_registry(struct agent *agent);
+
+/* ---- marks.c ---- */
+
 /* From here on we are the only agent in this network namespace. */
 int agent_hold_namespace(struct agent *agent);
 /* From here on no other agent uses the folder. */
 int agent_open_pins(struct agent *agent);
 int agent_load_datapath(struct agent *agent);
-int agent_open_store(struct agent *agent);
-/* Marks of an earlier agent are ours from here on. */
+/* Marks of an earlier agent are ours from here on. Fills in the service. */
 int agent_start_engine(struct agent *agent);
+
+/* ---- state.c ---- */
+
+/* Refuses to begin with nothing while marks are in force. */
+int agent_open_store(struct agent *agent);
+/* engine_options.store_failed. While the store is ill, health says NOT_SERVING for our service:
+ * what it writes is refused. "" stays SERVING: it answers what it knows. */
+void agent_store_failed(int error, void *user);
+/* --backup and --restore. Both need none of the steps above. */
+int agent_backup(const struct agent *agent, const char *file);
+int agent_restore(const struct agent *agent, const char *file);
 
 /* ---- interfaces.c ---- */
 
 int agent_prepare_attach(struct agent *agent);
+/* After another registry was loaded: calls get its names, and the observer knows its pairs. */
+void agent_use_registry(struct agent *agent);
+/* What the configuration says now. 0 or negative errno. */
+int agent_want_interfaces(struct agent *agent);
 /* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
 int agent_attach_interfaces(struct agent *agent);
 
 /* ---- serve.c ---- */
 
+/* certificate is NULL without TLS. */
+struct rpc_tls_files agent_tls_files(const struct config *config);
+
 /* Listens, but answers nobody yet. */
 int agent_make_server(struct agent *agent);
+/* From here on health and reflection answer; calls of marks are refused UNAVAILABLE / STARTING
+ * and asked to come again. */
 int agent_start_server(struct agent *agent);
+/* Everything answers, and health says so. */
+int agent_open_doors(struct agent *agent);
+
+/* ---- watchdog.c ---- */
+
+/* How often the threads of the server are to give a sign of life, in ms; 0: nobody asks. */
+unsigned int agent_pulse(struct agent *agent);
+int agent_start_watchdog(struct agent *agent);
+
+/* ---- reload.c ---- */
+
+/* Once the doors are open. Logs what it makes of it. */
+void agent_reload(struct agent *agent);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "core/fault.h"
 #include "core/scitag.h"
 #include "datapath/attach.h"
 #include "datapath/datapath.h"
@@ -35,6 +36,24 @@ static int know_pair(uint16_t experiment, const char *experiment_name, uint8_t a
 	return 0;
 }
 
+int agent_load_registry(struct agent *agent)
+{
+	struct fault fault = {.message = "no memory for the registry"};
+	int r = registries_load(&agent->registries, agent->config.registry, &fault);
+
+	if (r < 0)
+		log_error("%s", fault.message);
+	return r;
+}
+
+void agent_use_registry(struct agent *agent)
+{
+	const struct registry *registry = registries_newest(&agent->registries);
+
+	registry_each(registry, know_pair, agent->datapath);
+	agent->service.registry = registry;
+}
+
 int agent_prepare_attach(struct agent *agent)
 {
 	const struct attach_options options = {.mode = attach_mode(agent->config.attach),
@@ -44,7 +63,7 @@ int agent_prepare_attach(struct agent *agent)
 
 	if (r < 0)
 		return agent_fail(r, "prepare the interfaces");
-	registry_each(agent->registry, know_pair, agent->datapath);
+	agent_use_registry(agent);
 	datapath_observe(agent->datapath, agent->config.observe_ingress);
 	return 0;
 }
@@ -82,11 +101,24 @@ static void follow_links(evutil_socket_t fd, short what, void *user)
 	event_add(agent->news, r < 0 ? &second : NULL);
 }
 
-int agent_attach_interfaces(struct agent *agent)
+static struct stack_names wanted_names(const struct agent *agent)
 {
 	const struct config_list *names = &agent->config.interfaces;
+
+	return (struct stack_names){names->items, names->n};
+}
+
+int agent_want_interfaces(struct agent *agent)
+{
+	const struct stack_names names = wanted_names(agent);
+
+	return links_want(agent->links, &names);
+}
+
+int agent_attach_interfaces(struct agent *agent)
+{
 	const struct links_options options = {
-		.attach = agent->attach, .names = {names->items, names->n}, .report = log_link};
+		.attach = agent->attach, .names = wanted_names(agent), .report = log_link};
 	int r = links_open(&options, &agent->links);
 
 	if (r < 0)
@@ -95,7 +127,7 @@ int agent_attach_interfaces(struct agent *agent)
 		event_new(agent->base, links_fd(agent->links), EV_READ, follow_links, agent);
 	if (!agent->news || event_add(agent->news, NULL) < 0)
 		return agent_fail(-ENOMEM, "follow the interfaces");
-	if (names->n == 0)
+	if (options.names.n == 0)
 		log_warning("no interfaces configured: nothing will be marked");
 	return 0;
 }

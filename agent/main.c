@@ -5,14 +5,15 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "core/engine.h"
-#include "core/registry.h"
 #include "datapath/attach.h"
 #include "datapath/clean.h"
 #include "datapath/datapath.h"
@@ -33,52 +34,72 @@ int agent_fail(int error, const char *step)
 
 static void stop(evutil_socket_t signal, short what, void *user)
 {
+	struct agent *agent = user;
+
 	(void)what;
 	log_info("stopping on signal %d", (int)signal);
-	event_base_loopbreak(user);
+	agent->stopping = true;
+	event_base_loopbreak(agent->base);
 }
 
-/* From here on a signal waits until the main loop runs. */
+/* A start that is not over ends with it. */
+static void hang_up(evutil_socket_t signal, short what, void *user)
+{
+	struct agent *agent = user;
+
+	(void)signal;
+	(void)what;
+	agent->must_reload = !atomic_load(&agent->is_open);
+	if (!agent->must_reload)
+		agent_reload(agent);
+}
+
+/* From here on a signal waits until a step has ended. */
 static int catch_signals(struct agent *agent)
 {
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit of the file's size is an error of the store */
 	agent->base = event_base_new();
 	if (!agent->base)
 		return agent_fail(-ENOMEM, "make the main loop");
-	agent->terminate = evsignal_new(agent->base, SIGTERM, stop, agent->base);
-	agent->interrupt = evsignal_new(agent->base, SIGINT, stop, agent->base);
-	if (!agent->terminate || !agent->interrupt || event_add(agent->terminate, NULL) < 0 ||
-	    event_add(agent->interrupt, NULL) < 0)
+	agent->terminate = evsignal_new(agent->base, SIGTERM, stop, agent);
+	agent->interrupt = evsignal_new(agent->base, SIGINT, stop, agent);
+	agent->hangup = evsignal_new(agent->base, SIGHUP, hang_up, agent);
+	if (!agent->terminate || !agent->interrupt || !agent->hangup ||
+	    event_add(agent->terminate, NULL) < 0 || event_add(agent->interrupt, NULL) < 0 ||
+	    event_add(agent->hangup, NULL) < 0)
 		return agent_fail(-ENOMEM, "catch signals");
 	return 0;
 }
+
+/* What came for the main loop while a step had the thread. */
+static bool is_stopping(struct agent *agent)
+{
+	event_base_loop(agent->base, EVLOOP_NONBLOCK);
+	return agent->stopping;
+}
+
+/* The server answers early, but refuses until the marks stand: whoever waits for them sees
+ * that the agent is there. Interfaces come after the marks, so that what an earlier agent left
+ * marks until ours knows them. */
+static int (*const steps[])(struct agent *agent) = {
+	agent_load_registry,	 agent_hold_namespace, agent_open_pins,
+	agent_load_datapath,	 agent_prepare_attach, agent_make_server,
+	agent_start_server,	 agent_open_store,     agent_start_engine,
+	agent_attach_interfaces, agent_start_watchdog, agent_open_doors,
+};
 
 static int run(struct agent *agent)
 {
 	int r = catch_signals(agent);
 
-	if (r == 0)
-		r = agent_load_registry(agent);
-	if (r == 0)
-		r = agent_hold_namespace(agent);
-	if (r == 0)
-		r = agent_open_pins(agent);
-	if (r == 0)
-		r = agent_load_datapath(agent);
-	if (r == 0)
-		r = agent_prepare_attach(agent);
-	if (r == 0)
-		r = agent_open_store(agent);
-	if (r == 0)
-		r = agent_start_engine(agent);
-	if (r == 0)
-		r = agent_make_server(agent);
-	/* Not before: what an earlier agent left marks until ours knows the marks, and an agent
-	 * that nobody can reach attaches nothing. */
-	if (r == 0)
-		r = agent_attach_interfaces(agent);
-	if (r == 0)
-		r = agent_start_server(agent);
+	for (size_t i = 0; r == 0 && i < sizeof(steps) / sizeof(steps[0]); i++) {
+		r = steps[i](agent);
+		if (r == 0 && is_stopping(agent))
+			return 0;
+	}
+	if (r == 0 && agent->must_reload)
+		agent_reload(agent);
 	if (r == 0 && event_base_dispatch(agent->base) < 0)
 		r = agent_fail(-EIO, "run the main loop");
 	return r;
@@ -111,8 +132,10 @@ static void done(struct agent *agent)
 	/* An agent that gave way to another one must not take that one's filters off. */
 	const bool clean_after = agent->config.detach && agent->pins && agent->attach;
 
-	if (agent->serving)
+	if (agent->answering) {
+		sd_notify(0, "STOPPING=1");
 		rpc_server_drain(agent->server, DRAIN_MS);
+	}
 	engine_free(agent->engine);
 	rpc_server_free(agent->server);
 	if (agent->news)
@@ -126,22 +149,50 @@ static void done(struct agent *agent)
 	if (agent->namespace >= 0)
 		close(agent->namespace);
 	store_close(agent->store);
-	registry_free(agent->registry);
+	registries_done(&agent->registries);
+	if (agent->watchdog.timer)
+		event_free(agent->watchdog.timer);
 	if (agent->terminate)
 		event_free(agent->terminate);
 	if (agent->interrupt)
 		event_free(agent->interrupt);
+	if (agent->hangup)
+		event_free(agent->hangup);
 	if (agent->base)
 		event_base_free(agent->base);
 	config_done(&agent->config);
 }
 
+static int act(struct agent *agent, enum options_action action, const char *file)
+{
+	switch (action) {
+	case OPTIONS_RUN:
+		return run(agent);
+	case OPTIONS_CLEAN:
+		return clean_only(agent);
+	case OPTIONS_BACKUP:
+		return agent_backup(agent, file);
+	case OPTIONS_RESTORE:
+		return agent_restore(agent, file);
+	case OPTIONS_HELP:
+		options_print_help(stdout);
+		break;
+	case OPTIONS_VERSION:
+		printf("waymarkd %s\n", WAYMARK_VERSION);
+		break;
+	case OPTIONS_CHECK:
+		break;
+	}
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
-	struct agent agent = {.namespace = -1};
+	struct agent agent = {.namespace = -1, .argc = argc, .argv = argv};
 	enum options_action action;
 	char error[CONFIG_ERROR_MAX];
-	int r = options_read(argc, argv, &agent.config, &action, error);
+	const char *file;
+	int r = options_read(argc, argv, &agent.config, &action, &file, error);
 
 	if (r < 0) {
 		fprintf(stderr, "waymarkd: %s\n", error);
@@ -149,14 +200,7 @@ int main(int argc, char *argv[])
 		return OPTIONS_EXIT_USAGE;
 	}
 	log_set(agent.config.log.level, agent.config.log.format);
-	if (action == OPTIONS_HELP)
-		options_print_help(stdout);
-	else if (action == OPTIONS_VERSION)
-		printf("waymarkd %s\n", WAYMARK_VERSION);
-	else if (action == OPTIONS_RUN)
-		r = run(&agent);
-	else if (action == OPTIONS_CLEAN)
-		r = clean_only(&agent);
+	r = act(&agent, action, file);
 	done(&agent);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

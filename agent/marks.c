@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Steps of the start: registry, folders, kernel, store, engine.
+ * Steps of the start: folders, kernel, engine.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,18 +13,7 @@
 #include "ops/boot_id.h"
 #include "ops/log.h"
 #include "datapath/namespace.h"
-#include "ops/registry_file.h"
 #include "store/store.h"
-
-int agent_load_registry(struct agent *agent)
-{
-	struct fault fault = {.message = "no memory for the registry"};
-	int r = registry_load(agent->config.registry, &agent->registry, &fault);
-
-	if (r < 0)
-		log_error("%s", fault.message);
-	return r;
-}
 
 int agent_hold_namespace(struct agent *agent)
 {
@@ -82,17 +71,6 @@ int agent_load_datapath(struct agent *agent)
 	return r;
 }
 
-int agent_open_store(struct agent *agent)
-{
-	const struct store_options options = {.directory = agent->config.state_dir};
-	char error[STORE_ERROR_MAX] = "";
-	int r = store_open(&options, &agent->store, error);
-
-	if (r < 0)
-		log_error("%s", error);
-	return r;
-}
-
 static void log_repairs(uint64_t repairs, void *user)
 {
 	(void)user;
@@ -107,7 +85,9 @@ int agent_start_engine(struct agent *agent)
 					 .store = agent->store,
 					 .audit_interval = agent->config.audit_interval *
 							   INT64_C(1000000000),
-					 .repaired = log_repairs};
+					 .repaired = log_repairs,
+					 .store_failed = agent_store_failed,
+					 .user = agent};
 	struct engine_restored restored = {.marks = 0};
 	int r = boot_id_read(options.boot_id);
 
@@ -118,11 +98,9 @@ int agent_start_engine(struct agent *agent)
 	log_info("restored: %lu marks, %lu of them were in force; %lu unknown ones removed",
 		 (unsigned long)restored.marks, (unsigned long)restored.adopted,
 		 (unsigned long)restored.stray);
-	agent->service = (struct service){.engine = agent->engine,
-					  .datapath = agent->datapath,
-					  .attach = agent->attach,
-					  .registry = agent->registry};
+	agent->service.engine = agent->engine;
+	agent->service.datapath = agent->datapath;
+	agent->service.attach = agent->attach;
 	service_init(&agent->service);
-	agent->methods = service_methods(&agent->service);
 	return 0;
 }

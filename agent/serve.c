@@ -3,32 +3,76 @@
  * Steps of the start: the gRPC server.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 
 #include "agent.h"
+#include "core/fault.h"
 #include "descriptor_set.h"
 #include "ops/log.h"
 
+/* A client that came too early tries again after so long; most starts take less. */
+#define START_RETRY_MS 1000
+
+struct rpc_tls_files agent_tls_files(const struct config *config)
+{
+	return (struct rpc_tls_files){.certificate = config->tls.certificate,
+				      .key = config->tls.key,
+				      .client_ca = config->tls.client_ca};
+}
+
+/* The socket that systemd holds for this address, or -1. */
+static int passed_socket(int n_passed, const char *address)
+{
+	const char *path = address + strlen("unix:");
+
+	if (strncmp(address, "unix:", strlen("unix:")) != 0)
+		return -1;
+	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n_passed; fd++)
+		if (sd_is_socket_unix(fd, SOCK_STREAM, 1, path, 0) > 0)
+			return fd;
+	return -1;
+}
+
+/* Returns whether the socket was one of those that were passed, or negative errno. */
+static int listen_at(struct agent *agent, const char *address, int n_passed)
+{
+	const struct rpc_tls_files files = agent_tls_files(&agent->config);
+	const struct rpc_tls_files *tls = files.certificate ? &files : NULL;
+	int r, fd = passed_socket(n_passed, address);
+	const char *error;
+
+	r = fd < 0 ? rpc_server_listen(agent->server, address, tls,
+				       agent->config.insecure_loopback, &error)
+		   : rpc_server_adopt(agent->server, address, fd, &error);
+	if (r < 0) {
+		log_error("%s", error);
+		return r;
+	}
+	log_info("listening on %s%s", address, fd < 0 ? "" : ", a socket of systemd's");
+	return fd >= 0;
+}
+
+/* A passed socket that nobody serves would let its clients wait for ever. */
 static int listen_everywhere(struct agent *agent)
 {
-	const struct config *config = &agent->config;
-	const struct rpc_tls_files files = {.certificate = config->tls.certificate,
-					    .key = config->tls.key,
-					    .client_ca = config->tls.client_ca};
-	const struct rpc_tls_files *tls = files.certificate ? &files : NULL;
+	const struct config_list *addresses = &agent->config.listen;
+	int adopted = 0, n_passed = sd_listen_fds(1);
 
-	for (size_t i = 0; i < config->listen.n; i++) {
-		const char *error;
-		int r = rpc_server_listen(agent->server, config->listen.items[i], tls,
-					  config->insecure_loopback, &error);
+	for (size_t i = 0; i < addresses->n; i++) {
+		int r = listen_at(agent, addresses->items[i], n_passed);
 
-		if (r < 0) {
-			log_error("%s", error);
+		if (r < 0)
 			return r;
-		}
-		log_info("listening on %s", config->listen.items[i]);
+		adopted += r;
 	}
-	return 0;
+	if (n_passed <= adopted)
+		return 0;
+	log_error("%d of the sockets that systemd passed have no unix:/path in listen",
+		  n_passed - adopted);
+	return -EINVAL;
 }
 
 static void log_rpc(int severity, const char *text)
@@ -37,15 +81,34 @@ static void log_rpc(int severity, const char *text)
 		  "grpc: %s", text);
 }
 
+/* Who may call is asked first: a stranger learns nothing of our state. */
+static bool admit(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
+		  struct rpc_status *status)
+{
+	const struct agent *agent = user;
+
+	if (!service_admit(peer, method, NULL, status))
+		return false;
+	if (atomic_load(&agent->is_open))
+		return true;
+	rpc_status_set(status, FAULT_UNAVAILABLE, FAULT_REASON_STARTING,
+		       "the agent starts and does not know its marks yet");
+	status->retry_after_ms = START_RETRY_MS;
+	return false;
+}
+
 /* Whoever connects waits until the server starts. */
 int agent_make_server(struct agent *agent)
 {
 	const struct rpc_options options = {.error_domain = SERVICE_ERROR_DOMAIN,
-					    .admit = service_admit,
+					    .admit = admit,
+					    .admit_user = agent,
+					    .pulse_ms = agent_pulse(agent),
 					    .descriptor_set = descriptor_set,
 					    .descriptor_set_size = descriptor_set_size()};
 	int r;
 
+	agent->methods = service_methods(&agent->service);
 	rpc_set_log(log_rpc);
 	r = rpc_server_new(&options, &agent->server);
 	if (r == 0)
@@ -61,8 +124,15 @@ int agent_start_server(struct agent *agent)
 
 	if (r < 0)
 		return agent_fail(r, "start the server");
-	agent->serving = true;
+	agent->answering = true;
+	return 0;
+}
+
+int agent_open_doors(struct agent *agent)
+{
+	atomic_store(&agent->is_open, true);
 	rpc_server_set_serving(agent->server, true);
 	log_info("serving, version %s", WAYMARK_VERSION);
+	sd_notify(0, "READY=1");
 	return 0;
 }

@@ -85,6 +85,9 @@ enum fault_code {
 #define FAULT_REASON_SLOW_CONSUMER "SLOW_CONSUMER"
 #define FAULT_REASON_WATCHERS "WATCHERS"
 
+/* UNAVAILABLE: the agent does not know its marks yet. */
+#define FAULT_REASON_STARTING "STARTING"
+
 /* UNAVAILABLE or INTERNAL: the store failed. INTERNAL: the kernel refused a map write. */
 #define FAULT_REASON_STORE "STORE"
 #define FAULT_REASON_DATAPATH "DATAPATH"

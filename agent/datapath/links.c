@@ -364,6 +364,19 @@ int links_fd(const struct links *links)
 	return mnl_socket_get_fd(links->socket);
 }
 
+int links_want(struct links *links, const struct stack_names *names)
+{
+	const struct stack_names *before = &links->options.names;
+	struct attach_interface row;
+
+	for (size_t i = 0; i < before->n; i++)
+		if (!stack_is_pattern(before->items[i]))
+			attach_expect(links->options.attach, before->items[i], false, &row);
+	links->options.names = *names;
+	/* A dump that is running ends with settling. */
+	return links->is_dumping ? 0 : settle(links);
+}
+
 static int socket_listen(struct links *links)
 {
 	int size =

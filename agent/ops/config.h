@@ -81,4 +81,9 @@ int config_set(struct config *config, const char *key, const char *value,
  */
 int config_complete(struct config *config, char error[static CONFIG_ERROR_MAX]);
 
+/* Of two complete configurations: swaps what may change while an agent runs, so that *config is
+ * as *wanted was, and calls `each` for every other key in which they differ. */
+void config_change(struct config *config, struct config *wanted,
+		   void (*each)(const char *key, void *user), void *user);
+
 #endif

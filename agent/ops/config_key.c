@@ -94,23 +94,24 @@ static const char *const format_choices[] = {
 
 static const struct config_key keys[] = {
 	{"interfaces", CONFIG_TEXT_LIST, AT(interfaces), .check = check_interface,
-	 .may_be_empty = true},
+	 .may_be_empty = true, .is_live = true},
 	{"attach", CONFIG_CHOICE, AT(attach), .choices = attach_choices},
 	{"observe_ingress", CONFIG_BOOL, AT(observe_ingress)},
 	{"pin_dir", CONFIG_PATH, AT(pin_dir), .may_be_empty = true},
-	{"detach", CONFIG_BOOL, AT(detach)},
+	{"detach", CONFIG_BOOL, AT(detach), .is_live = true},
 	{"state_dir", CONFIG_PATH, AT(state_dir)},
 	{"audit_interval", CONFIG_DURATION, AT(audit_interval), .max = DAY},
 	{"listen", CONFIG_TEXT_LIST, AT(listen), .check = check_listen},
 	{"insecure_loopback", CONFIG_BOOL, AT(insecure_loopback)},
-	{"tls.certificate", CONFIG_PATH, AT(tls.certificate)},
-	{"tls.key", CONFIG_PATH, AT(tls.key)},
-	{"tls.client_ca", CONFIG_PATH, AT(tls.client_ca)},
-	{"registry", CONFIG_PATH, AT(registry)},
+	{"tls.certificate", CONFIG_PATH, AT(tls.certificate), .is_live = true},
+	{"tls.key", CONFIG_PATH, AT(tls.key), .is_live = true},
+	{"tls.client_ca", CONFIG_PATH, AT(tls.client_ca), .is_live = true},
+	{"registry", CONFIG_PATH, AT(registry), .is_live = true},
 	{"capacity.marks", CONFIG_COUNT, AT(capacity.marks), .max = CONFIG_MARKS_MAX},
 	{"capacity.networks", CONFIG_COUNT, AT(capacity.networks), .max = CONFIG_NETWORKS_MAX},
-	{"log.level", CONFIG_CHOICE, AT(log.level), .choices = level_choices},
-	{"log.format", CONFIG_CHOICE, AT(log.format), .choices = format_choices},
+	{"log.level", CONFIG_CHOICE, AT(log.level), .choices = level_choices, .is_live = true},
+	{"log.format", CONFIG_CHOICE, AT(log.format), .choices = format_choices,
+	 .is_live = true},
 };
 
 const struct config_key *config_key_find(const char *name)
@@ -119,6 +120,11 @@ const struct config_key *config_key_find(const char *name)
 		if (strcmp(keys[i].name, name) == 0)
 			return &keys[i];
 	return NULL;
+}
+
+const struct config_key *config_key_at(size_t n)
+{
+	return n < sizeof(keys) / sizeof(keys[0]) ? &keys[n] : NULL;
 }
 
 bool config_key_is_group(const char *name)

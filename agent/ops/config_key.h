@@ -26,10 +26,14 @@ struct config_key {
 	/* LIST: why this item is impossible; NULL: it is fine. */
 	const char *(*check)(const char *item);
 	bool may_be_empty; /* LIST, PATH */
+	bool is_live; /* may change while the agent runs */
 };
 
 /* NULL if there is none. */
 const struct config_key *config_key_find(const char *name);
+
+/* The n-th key; NULL behind the last one. */
+const struct config_key *config_key_at(size_t n);
 
 /* Does any key begin with "name."? */
 bool config_key_is_group(const char *name);

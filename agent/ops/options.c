@@ -5,17 +5,14 @@
 #include <getopt.h>
 #include <string.h>
 
-/* Options without a key in the configuration. */
-enum special { OPTION_CONFIG = 1, OPTION_CHECK, OPTION_CLEAN, OPTION_VERSION, OPTION_HELP };
-
 static const struct row {
 	const char *name;
 	const char *argument; /* NULL: takes none */
 	const char *key; /* in the configuration; without an argument it becomes true */
-	enum special special; /* where there is no key */
+	enum options_action action; /* where there is neither: --config */
 	const char *help;
 } rows[] = {
-	{"config", "FILE", NULL, OPTION_CONFIG, "read FILE first; options come on top of it"},
+	{"config", "FILE", NULL, 0, "read FILE first; options come on top of it"},
 	{"interface", "NAME", "interfaces", 0,
 	 "mark what leaves by this interface, or by all that\n"
 	 "match a pattern (\"ens*\"); may be repeated"},
@@ -42,11 +39,17 @@ static const struct row {
 	{"registry", "FILE", "registry", 0, "SciTags registry in its published JSON form"},
 	{"log-level", "LEVEL", "log.level", 0, "error, warning, info or debug"},
 	{"log-format", "FORMAT", "log.format", 0, "text or json"},
-	{"check", NULL, NULL, OPTION_CHECK, "check the configuration and exit"},
-	{"clean", NULL, NULL, OPTION_CLEAN,
+	{"check", NULL, NULL, OPTIONS_CHECK, "check the configuration and exit"},
+	{"clean", NULL, NULL, OPTIONS_CLEAN,
 	 "take off what an agent that ended has left, and exit"},
-	{"version", NULL, NULL, OPTION_VERSION, "print the version and exit"},
-	{"help", NULL, NULL, OPTION_HELP, "print this and exit"},
+	{"backup", "FILE", NULL, OPTIONS_BACKUP,
+	 "copy the state into a new FILE and exit; an agent may\n"
+	 "run meanwhile"},
+	{"restore", "FILE", NULL, OPTIONS_RESTORE,
+	 "make the state from a backup, where there is none,\n"
+	 "and exit"},
+	{"version", NULL, NULL, OPTIONS_VERSION, "print the version and exit"},
+	{"help", NULL, NULL, OPTIONS_HELP, "print this and exit"},
 };
 
 /* Numbers of the rows for getopt, clear of its characters. */
@@ -130,6 +133,7 @@ static int next_row(int argc, char *argv[], const struct row **ret,
 struct command {
 	const char *config_path;
 	enum options_action action;
+	const char *file; /* of that action */
 };
 
 /* The options that have no key. */
@@ -144,19 +148,17 @@ static int read_command(int argc, char *argv[], struct command *command,
 
 		if (r < 0 || !row)
 			return r;
-		if (row->special == OPTION_CONFIG && command->config_path)
+		if (row->key)
+			continue;
+		if (row->action) {
+			command->action = row->action;
+			command->file = row->argument ? optarg : NULL;
+			continue;
+		}
+		if (command->config_path)
 			return config_refuse(error, "option --config \"%s\": given twice",
 					     optarg);
-		if (row->special == OPTION_CONFIG)
-			command->config_path = optarg;
-		if (row->special == OPTION_CHECK)
-			command->action = OPTIONS_CHECK;
-		if (row->special == OPTION_CLEAN)
-			command->action = OPTIONS_CLEAN;
-		if (row->special == OPTION_VERSION)
-			command->action = OPTIONS_VERSION;
-		if (row->special == OPTION_HELP)
-			command->action = OPTIONS_HELP;
+		command->config_path = optarg;
 	}
 	return 0;
 }
@@ -185,7 +187,7 @@ static int read_values(int argc, char *argv[], struct config *config,
 }
 
 int options_read(int argc, char *argv[], struct config *config, enum options_action *ret_action,
-		 char error[static CONFIG_ERROR_MAX])
+		 const char **ret_file, char error[static CONFIG_ERROR_MAX])
 {
 	struct command command = {.action = OPTIONS_RUN};
 	int r;
@@ -195,6 +197,7 @@ int options_read(int argc, char *argv[], struct config *config, enum options_act
 	if (r < 0)
 		return r;
 	*ret_action = command.action;
+	*ret_file = command.file;
 	if (command.action == OPTIONS_HELP || command.action == OPTIONS_VERSION)
 		return 0;
 	if (command.config_path)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/health.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grpc/status.h>
 #include <pthread.h>
@@ -23,7 +24,7 @@ typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus HealthStatus;
 struct watcher {
 	struct watcher *next;
 	struct rpc_call *call;
-	bool known; /* the service that it asked for */
+	int service; /* that it asked for, as health_find() says */
 	HealthStatus sent; /* UNKNOWN, which is never sent: nothing yet */
 };
 
@@ -32,20 +33,34 @@ struct health {
 	struct rpc_service service;
 	pthread_mutex_t lock; /* what follows, and every watcher */
 	bool serving;
+	bool ill[RPC_SERVICES_MAX]; /* by the server's number */
 	struct watcher *watchers;
 	size_t n_watchers;
 };
 
-static bool health_knows(const struct health *health, const char *name)
+/* Beside the numbers of services. */
+enum { THE_SERVER = -1, UNKNOWN = -2 };
+
+static int health_find(const struct health *health, const char *name)
 {
 	const struct rpc_server *server = health->server;
 
 	if (!*name)
-		return true;
+		return THE_SERVER;
 	for (size_t i = 0; i < server->n_services; i++)
 		if (!strcmp(server->services[i]->name, name))
-			return true;
-	return false;
+			return (int)i;
+	return UNKNOWN;
+}
+
+/* With the lock. */
+static HealthStatus health_of(const struct health *health, int service)
+{
+	if (service == UNKNOWN)
+		return SERVICE_UNKNOWN;
+	if (!health->serving || (service != THE_SERVER && health->ill[service]))
+		return NOT_SERVING;
+	return SERVING;
 }
 
 static void health_check(struct rpc_call *call, const ProtobufCMessage *message)
@@ -54,25 +69,24 @@ static void health_check(struct rpc_call *call, const ProtobufCMessage *message)
 	struct health *health = rpc_call_service(call);
 	HealthResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
 	struct rpc_status status = {.code = 0};
+	const int service = health_find(health, request->service);
 
-	if (!health_knows(health, request->service))
+	if (service == UNKNOWN)
 		rpc_status_set(&status, GRPC_STATUS_NOT_FOUND, "UNKNOWN_SERVICE",
 			       "there is no service %s", request->service);
 	pthread_mutex_lock(&health->lock);
-	response.status = health->serving ? SERVING : NOT_SERVING;
+	response.status = health_of(health, service);
 	pthread_mutex_unlock(&health->lock);
 	rpc_call_finish(call, &status, &response.base);
 }
 
 /* With the lock. A watcher that cannot take it now is asked again by health_writable(); it
  * then gets what holds then. */
-static void watcher_update(struct watcher *watcher, bool serving)
+static void watcher_update(const struct health *health, struct watcher *watcher)
 {
 	HealthResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
 
-	response.status = serving ? SERVING : NOT_SERVING;
-	if (!watcher->known)
-		response.status = SERVICE_UNKNOWN;
+	response.status = health_of(health, watcher->service);
 	if (response.status != watcher->sent && !rpc_call_send(watcher->call, &response.base))
 		watcher->sent = response.status;
 }
@@ -87,7 +101,7 @@ static void health_watch(struct rpc_call *call, const ProtobufCMessage *message)
 	if (watcher)
 		*watcher = (struct watcher){
 			.call = call,
-			.known = health_knows(health, request->service),
+			.service = health_find(health, request->service),
 		};
 	pthread_mutex_lock(&health->lock);
 	full = !watcher || health->n_watchers == RPC_HEALTH_WATCHERS_MAX;
@@ -96,7 +110,7 @@ static void health_watch(struct rpc_call *call, const ProtobufCMessage *message)
 		watcher->next = health->watchers;
 		health->watchers = watcher;
 		health->n_watchers++;
-		watcher_update(watcher, health->serving);
+		watcher_update(health, watcher);
 	}
 	pthread_mutex_unlock(&health->lock);
 	if (full) {
@@ -115,7 +129,7 @@ static void health_writable(struct rpc_call *call)
 	struct watcher *watcher = rpc_call_data(call);
 
 	pthread_mutex_lock(&health->lock);
-	watcher_update(watcher, health->serving);
+	watcher_update(health, watcher);
 	pthread_mutex_unlock(&health->lock);
 }
 
@@ -186,11 +200,28 @@ const struct rpc_service *health_service(const struct health *health)
 	return &health->service;
 }
 
+/* With the lock. */
+static void health_tell(struct health *health)
+{
+	for (struct watcher *watcher = health->watchers; watcher; watcher = watcher->next)
+		watcher_update(health, watcher);
+}
+
 void health_set(struct health *health, bool serving)
 {
 	pthread_mutex_lock(&health->lock);
 	health->serving = serving;
-	for (struct watcher *watcher = health->watchers; watcher; watcher = watcher->next)
-		watcher_update(watcher, serving);
+	health_tell(health);
+	pthread_mutex_unlock(&health->lock);
+}
+
+void health_set_ill(struct health *health, const char *service, bool ill)
+{
+	const int number = health_find(health, service);
+
+	assert(number >= 0);
+	pthread_mutex_lock(&health->lock);
+	health->ill[number] = ill;
+	health_tell(health);
 	pthread_mutex_unlock(&health->lock);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * grpc.health.v1.Health: "" and every service of the server have one common status.
+ * grpc.health.v1.Health: "" says whether the server serves at all. A service has that status,
+ * too, but while it is set apart as ill.
  */
 #ifndef WAYMARK_RPC_HEALTH_H
 #define WAYMARK_RPC_HEALTH_H
@@ -17,7 +18,9 @@ void health_free(struct health *health);
 
 const struct rpc_service *health_service(const struct health *health);
 
-/* Tells every watcher. Any thread. */
+/* Both tell the watchers. Any thread. */
 void health_set(struct health *health, bool serving);
+/* The service is one that the server has. */
+void health_set_ill(struct health *health, const char *service, bool ill);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "rpc/arena.h"
 #include "rpc/call.h"
+#include "rpc/limits.h"
 #include "rpc/server.h"
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
@@ -116,15 +117,22 @@ struct rpc_call {
 	struct rpc_final final;
 };
 
+/* One that serves the completion queue. */
+struct rpc_thread {
+	struct rpc_server *server;
+	pthread_t thread;
+	_Atomic int64_t turned; /* when it came back to the queue; ms on CLOCK_MONOTONIC */
+};
+
 struct rpc_server {
 	struct rpc_options options;
 	grpc_server *core;
 	grpc_completion_queue *queue;
-	pthread_t *threads;
+	struct rpc_thread *threads;
 	size_t n_threads;
 	bool started;
 
-	const struct rpc_service **services;
+	const struct rpc_service *services[RPC_SERVICES_MAX];
 	size_t n_services;
 	struct rpc_entry **entries;
 	size_t n_entries;

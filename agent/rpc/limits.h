@@ -68,8 +68,14 @@
 /* Pause of the accept loop when the system has no descriptors or memory left. */
 #define RPC_ACCEPT_PAUSE_MS 100
 
+/* Services of one server, the built-in ones too; health has a status for each. */
+#define RPC_SERVICES_MAX 16
+
 /* Health.Watch streams in all. Load balancers hold one each; anybody may open them. */
 #define RPC_HEALTH_WATCHERS_MAX 256
+
+/* So long a connection without calls may stay after GOAWAY, so that its client leaves it. */
+#define RPC_LINGER_MS 100
 
 /* A stream that ends because the agent stops is asked to come back after this. */
 #define RPC_DRAIN_RETRY_MS 1000

@@ -16,6 +16,7 @@
 #include "rpc/fd_table.h"
 #include "rpc/internal.h"
 #include "rpc/limits.h"
+#include "rpc/signals.h"
 #include "rpc/tls.h"
 #include "rpc/unix_listener.h"
 
@@ -24,7 +25,7 @@
 struct listener {
 	struct listener *next;
 	int port; /* 0: a unix socket */
-	struct tls *tls;
+	struct tls *tls, *fresh; /* fresh: read, but not in use yet */
 	struct unix_listener *socket;
 	grpc_server_credentials *socket_credentials;
 	struct rpc_server *server;
@@ -36,6 +37,7 @@ static void listener_free(struct listener *listener)
 	if (listener->socket_credentials)
 		grpc_server_credentials_release(listener->socket_credentials);
 	tls_free(listener->tls);
+	tls_free(listener->fresh);
 	free(listener);
 }
 
@@ -186,14 +188,16 @@ static int unix_fds(struct rpc_server *server)
 	return fd_table_new(&options, &server->fds);
 }
 
+/* fd: of a socket that listens already, or -1. */
 static int listen_unix(struct rpc_server *server, struct listener *listener,
-		       const char *address)
+		       const char *address, int fd)
 {
 	const char *path = address + strlen(UNIX_PREFIX);
 	int err = -EINVAL;
 
 	if (*path == '/')
-		err = unix_listener_new(path, &listener->socket);
+		err = fd < 0 ? unix_listener_new(path, &listener->socket)
+			     : unix_listener_adopt(fd, &listener->socket);
 	if (!err)
 		err = unix_fds(server);
 	if (!err)
@@ -207,9 +211,9 @@ static int listen_unix(struct rpc_server *server, struct listener *listener,
 	return err;
 }
 
-int rpc_server_listen(struct rpc_server *server, const char *address,
-		      const struct rpc_tls_files *tls, bool insecure_loopback,
-		      const char **error)
+static int add_listener(struct rpc_server *server, const char *address, int fd,
+			const struct rpc_tls_files *tls, bool insecure_loopback,
+			const char **error)
 {
 	cleanup(free_listener) struct listener *listener = calloc(1, sizeof(*listener));
 	int err;
@@ -220,7 +224,7 @@ int rpc_server_listen(struct rpc_server *server, const char *address,
 		return -ENOMEM;
 	listener->server = server;
 	if (!strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)))
-		err = listen_unix(server, listener, address);
+		err = listen_unix(server, listener, address, fd);
 	else
 		err = listen_tcp(server, listener, address, tls, insecure_loopback);
 	if (err)
@@ -228,6 +232,51 @@ int rpc_server_listen(struct rpc_server *server, const char *address,
 	listener->next = server->listeners;
 	server->listeners = take(listener);
 	return 0;
+}
+
+int rpc_server_listen(struct rpc_server *server, const char *address,
+		      const struct rpc_tls_files *tls, bool insecure_loopback,
+		      const char **error)
+{
+	return add_listener(server, address, -1, tls, insecure_loopback, error);
+}
+
+int rpc_server_adopt(struct rpc_server *server, const char *address, int fd, const char **error)
+{
+	return add_listener(server, address, fd, NULL, false, error);
+}
+
+static int read_fresh(struct rpc_server *server, struct listener *listener,
+		      const struct rpc_tls_files *files)
+{
+	int err = tls_new(files, &listener->fresh, server->error, sizeof(server->error));
+
+	if (err || tls_works(listener->fresh))
+		return err;
+	snprintf(server->error, sizeof(server->error),
+		 "certificate %s, key %s and client CA %s do not work together",
+		 files->certificate, files->key, files->client_ca);
+	return -EINVAL;
+}
+
+int rpc_server_reload_tls(struct rpc_server *server, const struct rpc_tls_files *files,
+			  const char **error)
+{
+	sigset_t before;
+	int err = 0;
+
+	*error = server->error;
+	signals_block(&before);
+	for (struct listener *at = server->listeners; at && !err; at = at->next)
+		err = at->tls ? read_fresh(server, at, files) : 0;
+	signals_restore(&before);
+	for (struct listener *at = server->listeners; at; at = at->next) {
+		if (at->fresh && !err)
+			tls_swap(at->tls, at->fresh);
+		tls_free(at->fresh);
+		at->fresh = NULL;
+	}
+	return err;
 }
 
 int rpc_server_port(const struct rpc_server *server, size_t n)

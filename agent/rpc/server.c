@@ -153,13 +153,9 @@ static int server_add_method(struct rpc_server *server, const struct rpc_service
 
 int rpc_server_add_service(struct rpc_server *server, const struct rpc_service *service)
 {
-	const struct rpc_service **list =
-		realloc(server->services, (server->n_services + 1) * sizeof(*list));
-
-	if (!list)
-		return -ENOMEM;
-	server->services = list;
-	list[server->n_services++] = service;
+	if (server->n_services == RPC_SERVICES_MAX)
+		return -ENOSPC;
+	server->services[server->n_services++] = service;
 	for (size_t i = 0; i < service->n_methods; i++) {
 		int err = server_add_method(server, service, &service->methods[i]);
 
@@ -169,11 +165,28 @@ int rpc_server_add_service(struct rpc_server *server, const struct rpc_service *
 	return 0;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static gpr_timespec next_pulse(const struct rpc_server *server)
+{
+	const unsigned int ms = server->options.pulse_ms;
+
+	if (ms == 0)
+		return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+	return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+			    gpr_time_from_millis(ms, GPR_TIMESPAN));
+}
+
 /* False: the queue is shut down and empty. */
 static bool server_turn(struct rpc_server *server)
 {
-	grpc_event event = grpc_completion_queue_next(
-		server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+	grpc_event event = grpc_completion_queue_next(server->queue, next_pulse(server), NULL);
 
 	if (event.type != GRPC_OP_COMPLETE)
 		return event.type != GRPC_QUEUE_SHUTDOWN;
@@ -183,9 +196,27 @@ static bool server_turn(struct rpc_server *server)
 
 static void *server_run(void *user)
 {
-	while (server_turn(user))
-		;
+	struct rpc_thread *thread = user;
+
+	do
+		atomic_store(&thread->turned, now_ms());
+	while (server_turn(thread->server));
 	return NULL;
+}
+
+bool rpc_server_is_alive(const struct rpc_server *server, unsigned int ms)
+{
+	for (size_t i = 0; i < server->n_threads; i++)
+		if (now_ms() - atomic_load(&server->threads[i].turned) > ms)
+			return false;
+	return true;
+}
+
+static int server_start_thread(struct rpc_server *server, struct rpc_thread *thread)
+{
+	thread->server = server;
+	atomic_init(&thread->turned, now_ms());
+	return signals_thread(&thread->thread, server_run, thread);
 }
 
 int rpc_server_start(struct rpc_server *server)
@@ -198,7 +229,7 @@ int rpc_server_start(struct rpc_server *server)
 	grpc_server_start(server->core);
 	err = slots_post(server);
 	while (!err && server->n_threads < wanted) {
-		err = signals_thread(&server->threads[server->n_threads], server_run, server);
+		err = server_start_thread(server, &server->threads[server->n_threads]);
 		server->n_threads += !err;
 	}
 	if (!err)
@@ -211,12 +242,19 @@ void rpc_server_set_serving(struct rpc_server *server, bool serving)
 	health_set(server->health, serving);
 }
 
-/* With the lock. Until every connection and call is gone; false: the time is over before. */
-static bool server_wait(struct rpc_server *server, const struct timespec *until)
+void rpc_server_set_ill(struct rpc_server *server, const char *service, bool ill)
+{
+	health_set_ill(server->health, service, ill);
+}
+
+/* With the lock. Until every call is gone, and every connection if they are asked for; false:
+ * the time is over before. */
+static bool server_wait(struct rpc_server *server, bool connections,
+			const struct timespec *until)
 {
 	int err = 0;
 
-	while (!err && !(server->stop_done && !server->n_calls))
+	while (!err && (server->n_calls || (connections && !server->stop_done)))
 		err = until ? pthread_cond_timedwait(&server->changed, &server->lock, until)
 			    : pthread_cond_wait(&server->changed, &server->lock);
 	return !err;
@@ -236,6 +274,26 @@ static struct timespec time_after(unsigned int ms)
 	return time;
 }
 
+static bool time_is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* With the lock. Calls get all the time there is. Connections without calls do not: a client
+ * that is not polled, as an idle one of Python, reads GOAWAY only with its next call. */
+static void server_settle(struct rpc_server *server, const struct timespec *until)
+{
+	struct timespec linger;
+
+	while (server_wait(server, false, until)) {
+		linger = time_after(RPC_LINGER_MS);
+		if (server_wait(server, true, time_is_later(&linger, until) ? until : &linger))
+			return;
+		if (!server->n_calls)
+			return;
+	}
+}
+
 void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 {
 	struct timespec until = time_after(grace_ms);
@@ -251,17 +309,18 @@ void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 	while (!server->n_threads && !server->stop_done)
 		server_turn(server);
 	pthread_mutex_lock(&server->lock);
-	if (!server_wait(server, &until)) {
+	server_settle(server, &until);
+	if (!server->stop_done || server->n_calls) {
 		pthread_mutex_unlock(&server->lock);
 		grpc_server_cancel_all_calls(server->core);
 		pthread_mutex_lock(&server->lock);
-		server_wait(server, NULL);
+		server_wait(server, true, NULL);
 	}
 	pthread_mutex_unlock(&server->lock);
 	idle_stop(server);
 	grpc_completion_queue_shutdown(server->queue);
 	for (size_t i = 0; i < server->n_threads; i++)
-		pthread_join(server->threads[i], NULL);
+		pthread_join(server->threads[i].thread, NULL);
 	while (!server->n_threads && server_turn(server))
 		;
 	grpc_server_destroy(take(server->core));
@@ -282,7 +341,6 @@ void rpc_server_free(struct rpc_server *server)
 	for (size_t i = 0; i < server->n_entries; i++)
 		free(server->entries[i]);
 	free(server->entries);
-	free(server->services);
 	free(server->threads);
 	pthread_cond_destroy(&server->changed);
 	pthread_mutex_destroy(&server->lock);

@@ -31,6 +31,7 @@ struct rpc_service {
 struct rpc_options {
 	const char *error_domain; /* ErrorInfo.domain; a constant */
 	unsigned int threads; /* that serve the completion queue; 0: 2 */
+	unsigned int pulse_ms; /* each of them gives a sign of life so often; 0: never */
 	/* May this peer call this method at all? Asked before the request is unpacked, for
 	 * methods without public_access; fills the status when not. NULL: everybody may. */
 	bool (*admit)(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
@@ -44,7 +45,8 @@ struct rpc_options {
 /* 0 or -ENOMEM. Health (grpc.health.v1) and reflection (v1 and v1alpha) are built in. */
 int rpc_server_new(const struct rpc_options *options, struct rpc_server **ret);
 
-/* Before start. The service is borrowed until rpc_server_free(). */
+/* Before start. The service is borrowed until rpc_server_free(). 0, -ENOMEM, -EEXIST, or
+ * -ENOSPC: too many. */
 int rpc_server_add_service(struct rpc_server *server, const struct rpc_service *service);
 
 struct rpc_tls_files {
@@ -62,6 +64,17 @@ int rpc_server_listen(struct rpc_server *server, const char *address,
 		      const struct rpc_tls_files *tls, bool insecure_loopback,
 		      const char **error);
 
+/* Serves a unix socket, too, that somebody else made to listen at `address` ("unix:/path") and
+ * keeps; takes over fd. 0, or negative errno and *error as above. */
+int rpc_server_adopt(struct rpc_server *server, const char *address, int fd,
+		     const char **error);
+
+/* Connections from now on get what these files hold now; those that are open stay. Any time
+ * after the listeners were made. 0; else negative errno, everything is as before, and *error
+ * (as above) names the file. */
+int rpc_server_reload_tls(struct rpc_server *server, const struct rpc_tls_files *files,
+			  const char **error);
+
 /* TCP port of the n-th "host:port" listener, in the order of rpc_server_listen(); 0: none. */
 int rpc_server_port(const struct rpc_server *server, size_t n);
 
@@ -71,8 +84,17 @@ int rpc_server_start(struct rpc_server *server);
 /* What health answers for "" and for every service added. Any thread. */
 void rpc_server_set_serving(struct rpc_server *server, bool serving);
 
+/* While it is ill, health answers NOT_SERVING for this service, whatever it does for "". Any
+ * thread. */
+void rpc_server_set_ill(struct rpc_server *server, const char *service, bool ill);
+
+/* With a pulse: has every thread of the completion queue come back to it within `ms`? Any
+ * thread, while the server runs. */
+bool rpc_server_is_alive(const struct rpc_server *server, unsigned int ms);
+
 /* Stops: health NOT_SERVING, no new connections, GOAWAY, streams end with UNAVAILABLE, calls in
- * flight get grace_ms to finish and are cancelled then. Returns when all of them are over.
+ * flight get grace_ms to finish and are cancelled then. Returns when all of them are over, and
+ * does not wait for clients that just hold a connection.
  * Calls that the C core has read but not handed to us yet it cancels at once, and nobody can
  * keep it from that: clients under load see CANCELLED there, and no handler has seen those
  * calls. */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grpc/grpc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include "rpc/limits.h"
 
 struct tls {
+	pthread_mutex_t lock; /* what follows */
 	char *certificate, *key, *client_ca; /* PEM */
 	/* The C core asks with every connection whether there is something newer. */
 	unsigned int generation, served;
@@ -89,6 +92,7 @@ void tls_free(struct tls *tls)
 	free(tls->certificate);
 	free_secret(&tls->key);
 	free(tls->client_ca);
+	pthread_mutex_destroy(&tls->lock);
 	free(tls);
 }
 
@@ -101,6 +105,7 @@ int tls_new(const struct rpc_tls_files *files, struct tls **ret, char *error, si
 
 	if (!tls)
 		return -ENOMEM;
+	pthread_mutex_init(&tls->lock, NULL);
 	tls->generation = 1;
 	err = pem_read(files->certificate, "CERTIFICATE", &tls->certificate, error, error_size);
 	if (!err)
@@ -113,11 +118,28 @@ int tls_new(const struct rpc_tls_files *files, struct tls **ret, char *error, si
 	return err;
 }
 
-/* The C core calls this under a lock of the credentials. */
-static grpc_ssl_certificate_config_reload_status
-tls_fetch(void *user, grpc_ssl_server_certificate_config **config)
+static void swap_texts(char **a, char **b)
 {
-	struct tls *tls = user;
+	char *kept = *a;
+
+	*a = *b;
+	*b = kept;
+}
+
+void tls_swap(struct tls *tls, struct tls *fresh)
+{
+	pthread_mutex_lock(&tls->lock);
+	swap_texts(&tls->certificate, &fresh->certificate);
+	swap_texts(&tls->key, &fresh->key);
+	swap_texts(&tls->client_ca, &fresh->client_ca);
+	tls->generation++;
+	pthread_mutex_unlock(&tls->lock);
+}
+
+/* With the lock. */
+static grpc_ssl_certificate_config_reload_status
+tls_hand_over(struct tls *tls, grpc_ssl_server_certificate_config **config)
+{
 	grpc_ssl_pem_key_cert_pair pair = {.private_key = tls->key,
 					   .cert_chain = tls->certificate};
 
@@ -130,10 +152,46 @@ tls_fetch(void *user, grpc_ssl_server_certificate_config **config)
 	return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
 
+static grpc_ssl_certificate_config_reload_status
+tls_fetch(void *user, grpc_ssl_server_certificate_config **config)
+{
+	struct tls *tls = user;
+	grpc_ssl_certificate_config_reload_status status;
+
+	pthread_mutex_lock(&tls->lock);
+	status = tls_hand_over(tls, config);
+	pthread_mutex_unlock(&tls->lock);
+	return status;
+}
+
 grpc_server_credentials *tls_credentials(struct tls *tls)
 {
 	return grpc_ssl_server_credentials_create_with_options(
 		grpc_ssl_server_credentials_create_options_using_config_fetcher(
 			GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY, tls_fetch,
 			tls));
+}
+
+/* The C core looks at credentials when a server listens with them: one that nobody meets does,
+ * for a moment. */
+bool tls_works(struct tls *tls)
+{
+	grpc_server_credentials *credentials = tls_credentials(tls);
+	grpc_completion_queue *queue = grpc_completion_queue_create_for_pluck(NULL);
+	grpc_server *server = grpc_server_create(NULL, NULL);
+	char address[64];
+	bool works;
+
+	snprintf(address, sizeof(address), "unix-abstract:waymark-check-%d", getpid());
+	grpc_server_register_completion_queue(server, queue, NULL);
+	works = grpc_server_add_http2_port(server, address, credentials) != 0;
+	grpc_server_shutdown_and_notify(server, queue, NULL);
+	grpc_completion_queue_pluck(queue, NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+	grpc_server_destroy(server);
+	grpc_completion_queue_shutdown(queue);
+	grpc_completion_queue_destroy(queue);
+	grpc_server_credentials_release(credentials);
+	/* It was asked for; whoever gets it next asks again. */
+	tls->served = 0;
+	return works;
 }

@@ -6,6 +6,7 @@
 #define WAYMARK_RPC_TLS_H
 
 #include <grpc/grpc_security.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "rpc/server.h"
@@ -17,6 +18,12 @@ int tls_new(const struct rpc_tls_files *files, struct tls **ret, char *error,
 	    size_t error_size);
 /* Not before the server is destroyed: it asks for credentials with every connection. */
 void tls_free(struct tls *tls);
+
+/* Do certificate and key belong together, and can the C core read all three? */
+bool tls_works(struct tls *tls);
+
+/* New connections get what `fresh` holds; the old is in `fresh` then. Any thread. */
+void tls_swap(struct tls *tls, struct tls *fresh);
 
 /* The caller's to release. */
 grpc_server_credentials *tls_credentials(struct tls *tls);

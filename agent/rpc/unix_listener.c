@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -123,30 +124,55 @@ static int listener_bind(struct unix_listener *listener)
 	return listen(listener->fd, BACKLOG) ? -errno : 0;
 }
 
-int unix_listener_new(const char *path, struct unix_listener **ret)
-{
-	struct unix_listener *listener;
-	size_t length = strlen(path);
-	int err;
+DEFINE_CLEANUP(free_listener, struct unix_listener *, unix_listener_free)
 
-	if (length >= sizeof(listener->address.sun_path))
-		return -ENAMETOOLONG;
-	listener = calloc(1, sizeof(*listener));
+/* Without its socket yet. */
+static int listener_new(struct unix_listener **ret)
+{
+	cleanup(free_listener) struct unix_listener *listener = calloc(1, sizeof(*listener));
+
 	if (!listener)
 		return -ENOMEM;
 	listener->lock = listener->fd = -1;
 	listener->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	listener->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (listener->stop < 0 || listener->reserve < 0)
+		return -EMFILE;
+	*ret = take(listener);
+	return 0;
+}
+
+int unix_listener_new(const char *path, struct unix_listener **ret)
+{
+	cleanup(free_listener) struct unix_listener *listener = NULL;
+	size_t length = strlen(path);
+	int err;
+
+	if (length >= sizeof(listener->address.sun_path))
+		return -ENAMETOOLONG;
+	err = listener_new(&listener);
+	if (err)
+		return err;
 	listener->address.sun_family = AF_UNIX;
 	memcpy(listener->address.sun_path, path, length);
 	snprintf(listener->lock_path, sizeof(listener->lock_path), "%s" LOCK_SUFFIX, path);
-	err = listener->stop < 0 || listener->reserve < 0 ? -EMFILE : listener_bind(listener);
-	if (err) {
-		unix_listener_free(listener);
-		return err;
-	}
-	*ret = listener;
-	return 0;
+	err = listener_bind(listener);
+	if (!err)
+		*ret = take(listener);
+	return err;
+}
+
+int unix_listener_adopt(int fd, struct unix_listener **ret)
+{
+	int err, flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return -errno;
+	err = listener_new(ret);
+	if (!err)
+		(*ret)->fd = fd;
+	return err;
 }
 
 /* Without descriptors accept() fails for ever and poll() says "ready" for ever: the reserve

@@ -54,7 +54,8 @@ struct service {
 	struct engine *engine;
 	const struct datapath *datapath;
 	const struct attach *attach;
-	const struct registry *registry;
+	/* May change at any time: the one before stays valid as long as the server lives. */
+	const struct registry *_Atomic registry;
 	atomic_size_t staged; /* octets that open ReplaceMarks streams hold */
 	int64_t start_time; /* ns since 1970 */
 	char instance_id[33], state_id[33]; /* hex */

@@ -48,9 +48,31 @@ static int copy_database(struct environment *environment, const char *file)
 	return r;
 }
 
-int store_backup(struct store *store, const char *file)
+static int copy_beside(const char *path, const char *file, char *error)
 {
-	return copy_database(&store->environment, file);
+	cleanup(environment_done) struct environment environment;
+	int r;
+
+	environment_init(&environment);
+	r = environment_open(&environment, path, ENVIRONMENT_BESIDE, error);
+	if (r < 0)
+		return r;
+	r = copy_database(&environment, file);
+	return r == 0 ? 0 : explain_errno(error, r, file);
+}
+
+int store_backup(const char *directory, const char *file, char error[static STORE_ERROR_MAX])
+{
+	char path[PATH_MAX];
+	int r = file_path(directory, STORE_FILE, path, error);
+
+	if (r < 0)
+		return r;
+	/* The writer has made the map larger between our look at it and the copy. */
+	do
+		r = copy_beside(path, file, error);
+	while (r == -EAGAIN);
+	return r;
 }
 
 /* ---- reading ---- */

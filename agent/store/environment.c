@@ -35,6 +35,7 @@ int environment_error(int rc)
 	case MDB_VERSION_MISMATCH:
 		return -EPROTO;
 	case MDB_READERS_FULL:
+	case MDB_MAP_RESIZED:
 		return -EAGAIN;
 	case MDB_TXN_FULL:
 		return -E2BIG;
@@ -134,6 +135,7 @@ static int open_file(MDB_env *env, const char *file, enum environment_mode mode,
 		[ENVIRONMENT_WRITE] = 0,
 		[ENVIRONMENT_PRIVATE] = MDB_NOLOCK,
 		[ENVIRONMENT_READ] = MDB_NOLOCK | MDB_RDONLY,
+		[ENVIRONMENT_BESIDE] = MDB_RDONLY,
 	};
 	struct stat status;
 	int rc;
@@ -250,10 +252,12 @@ static int grow(struct environment *environment)
 {
 	MDB_envinfo info;
 	size_t size;
-	int r;
+	int stale, r;
 
 	if (!environment->env)
 		return -EIO;
+	/* What a backup that was killed still seems to read can be used again next time. */
+	mdb_reader_check(environment->env, &stale);
 	mdb_env_info(environment->env, &info);
 	size = 2 * info.me_mapsize;
 	r = fill_up(environment->env, size);

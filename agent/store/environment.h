@@ -20,6 +20,7 @@ enum environment_mode {
 	ENVIRONMENT_WRITE, /* with readers beside the writer */
 	ENVIRONMENT_PRIVATE, /* nobody else looks at it */
 	ENVIRONMENT_READ, /* the same, and the file is never written */
+	ENVIRONMENT_BESIDE, /* reads only; another process may have it open to write */
 };
 
 struct environment {

@@ -90,6 +90,13 @@ void store_close(struct store *store)
 	free(store);
 }
 
+bool store_exists(const char *directory)
+{
+	char error[STORE_ERROR_MAX], path[PATH_MAX];
+
+	return file_path(directory, STORE_FILE, path, error) == 0 && access(path, F_OK) == 0;
+}
+
 void store_state_id(const struct store *store, uint8_t ret[static STORE_STATE_ID_SIZE])
 {
 	memcpy(ret, store->state_id, STORE_STATE_ID_SIZE);

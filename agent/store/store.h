@@ -36,6 +36,9 @@ int store_open(const struct store_options *options, struct store **ret,
 	       char error[static STORE_ERROR_MAX]);
 void store_close(struct store *store);
 
+/* Is there a table in the directory, whatever its state? */
+bool store_exists(const char *directory);
+
 /* Changes only when revisions could repeat. 16 random bytes, made with the table. */
 void store_state_id(const struct store *store, uint8_t ret[static STORE_STATE_ID_SIZE]);
 
@@ -75,7 +78,9 @@ int store_remove_lease(struct store *store, uint64_t id);
 /* The highest election_id that an owner has shown. */
 int store_put_owner(struct store *store, const char *owner, uint64_t election_id);
 
-/* 0 once everything since store_begin() is on disk; negative errno and nothing of it kept. */
+/* 0 once everything since store_begin() is on disk; negative errno and nothing of it kept. An
+ * empty transaction is written, too, but not where there is hardly any room: it tells whether
+ * others can be. */
 int store_commit(struct store *store);
 void store_abort(struct store *store);
 
@@ -108,9 +113,10 @@ int store_each_owner(struct store *store,
 /* Highest lease id ever used. */
 uint64_t store_last_lease(const struct store *store);
 
-/* Writes a consistent copy into a new file, beside readers and the writer (who waits only if
- * the map must grow). 0; -EEXIST; else negative errno. */
-int store_backup(struct store *store, const char *file);
+/* Copies the table in `directory`, as the last commit left it, into a new file. An agent may run
+ * and write meanwhile, but as another process: LMDB cannot be opened twice in one. 0; -EEXIST;
+ * else negative errno. */
+int store_backup(const char *directory, const char *file, char error[static STORE_ERROR_MAX]);
 
 /* Makes a table in an empty directory from a backup, under a new state id. 0; -EEXIST: there
  * is a table already; else as store_open(). */

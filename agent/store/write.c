@@ -16,6 +16,9 @@
 #define COMPACT_PER_CHANGE 2
 #define COMPACT_PER_COMMIT 1000
 
+/* What a commit needs on the disk beside its batch. */
+#define ROOM (1U << 20)
+
 /* ---- gathering ---- */
 
 /* Is the file what the writer knows it to be? */
@@ -204,15 +207,20 @@ static int write_batch(struct store *store, struct result *ret)
 	}
 }
 
-/* LMDB calls a write that the disk took a part of EIO. */
-static int name_full_disk(const struct store *store, int r)
+/* Has the disk room for the batch, and some for LMDB's own pages? */
+static int check_room(const struct store *store)
 {
 	struct statvfs disk;
 
-	if (r == -EIO && statvfs(store->file, &disk) == 0 &&
-	    (uint64_t)disk.f_bavail * disk.f_frsize < store->batch.used + (1U << 20))
-		return -ENOSPC;
-	return r;
+	if (statvfs(store->file, &disk) < 0)
+		return -errno;
+	return (uint64_t)disk.f_bavail * disk.f_frsize < store->batch.used + ROOM ? -ENOSPC : 0;
+}
+
+/* LMDB calls a write that the disk took a part of EIO. */
+static int name_full_disk(const struct store *store, int r)
+{
+	return r == -EIO && check_room(store) == -ENOSPC ? -ENOSPC : r;
 }
 
 static void publish(struct store *store, const struct result *result)
@@ -234,17 +242,16 @@ static void publish(struct store *store, const struct result *result)
 int store_commit(struct store *store)
 {
 	struct result result;
-	int r = 0;
+	int r = store->batch.n_changes > 0 ? 0 : check_room(store);
 
-	if (store->batch.n_changes > 0) {
+	if (r == 0)
 		r = live_reserve(&store->live, store->batch.n_successions);
-		if (r == 0)
-			r = name_full_disk(store, write_batch(store, &result));
-		if (r == 0)
-			publish(store, &result);
-		else
-			make_writable(store); /* or readable: nobody should wait for a writer */
-	}
+	if (r == 0)
+		r = name_full_disk(store, write_batch(store, &result));
+	if (r == 0)
+		publish(store, &result);
+	else
+		make_writable(store); /* or readable: nobody should wait for a writer */
 	store_abort(store);
 	return r;
 }

@@ -13,6 +13,9 @@ for file in share/man/man8/waymarkd.8 share/man/man1/waymark.1; do
 	[ -s "$prefix/$file" ]
 done
 "$prefix/sbin/waymarkd" --check --config "$prefix/share/doc/waymark/waymark.yaml.example"
+for unit in waymarkd.service waymarkd.socket; do
+	[ -s "$prefix/lib/systemd/system/$unit" ]
+done
 "$prefix/libexec/waymark/make-certificates" "$prefix/certs" agent agent ::1 >"$prefix/certs.log"
 [ -s "$prefix/certs/agent.pem" ]
 

@@ -70,7 +70,10 @@ def start_agent(network, directory):
     with contextlib.ExitStack() as agents:
 
         def start(
-            *options: str, interface: str = NODE_INTERFACE, space: Namespace = network.node
+            *options: str,
+            interface: str = NODE_INTERFACE,
+            space: Namespace = network.node,
+            **more,
         ) -> Agent:
             nonlocal count
             count += 1
@@ -83,6 +86,7 @@ def start_agent(network, directory):
                 target,
                 *options,
                 echo=lambda line: print(line, file=sys.stderr),
+                **more,
             )
             agent.target = target
             agents.push(agent)

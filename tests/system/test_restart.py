@@ -206,17 +206,19 @@ def test_after_a_reboot_the_store_is_all_there_is(
         assert client.get(destination).counters.packets == 1
 
 
-def test_without_the_store_what_is_pinned_is_removed(
-    start_pinned, network, state_dir, capture, destination
+def test_what_a_restored_state_does_not_know_is_removed(
+    start_pinned, network, directory, state_dir, capture, destination
 ):
+    backup, options = directory / "empty.backup", ("--state-dir", str(state_dir))
     with start_pinned() as agent:
+        assert waymarkd(network.node, *options, "--backup", str(backup)).returncode == 0
         with Client(agent.target) as client:
             fill(client, network)
             client.set(destination, flow_label=0xABCDE)
             state_id = client.stats().header.state_id
         agent.kill()
     shutil.rmtree(state_dir)
-    state_dir.mkdir()
+    assert waymarkd(network.node, *options, "--restore", str(backup)).returncode == 0
     with start_pinned() as agent, Client(agent.target) as client:
         assert restored(agent) == (0, 0, 6)
         assert client.marks() == []

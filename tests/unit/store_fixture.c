@@ -4,10 +4,12 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "store_fixture.h"
@@ -62,6 +64,19 @@ void fixture_reopen(struct store_fixture *fixture)
 {
 	fixture_close(fixture);
 	fixture_open(fixture);
+}
+
+int backup_beside(const struct store_fixture *fixture, const char *file)
+{
+	char error[STORE_ERROR_MAX];
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(-store_backup(fixture->directory, file, error));
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
 int fixture_set_up(void **state)

@@ -32,6 +32,9 @@ void fixture_reopen(struct store_fixture *fixture);
 /* Opens, which must fail: returns the error, whose text is left in `error`. */
 int fixture_open_error(struct store_fixture *fixture, char error[static STORE_ERROR_MAX]);
 
+/* store_backup() in a process of its own, as it is meant. */
+int backup_beside(const struct store_fixture *fixture, const char *file);
+
 /* A mark of the host 2001:db8::NUMBER under this revision. */
 struct mark sample_mark(uint64_t revision, uint32_t number);
 struct removal sample_removal(uint64_t revision, uint32_t number);

@@ -23,12 +23,13 @@ static int read_words(const char *words, struct config *config, enum options_act
 {
 	cleanup(free_bytes) char *copy = strdup(words);
 	char program[] = "waymarkd", *argv[WORDS_MAX] = {program};
+	const char *file;
 	int argc = 1;
 
 	for (char *rest = copy, *word; (word = strsep(&rest, " "));)
 		if (*word)
 			argv[argc++] = word;
-	return options_read(argc, argv, config, action, error);
+	return options_read(argc, argv, config, action, &file, error);
 }
 
 static void read_good(const char *words, struct config *config, enum options_action *action)

@@ -292,9 +292,11 @@ static void test_backup_keeps_all_tables(void **state)
 	assert_int_equal(store_put_owner(fixture->store, "cn:a", 3), 0);
 	commit(fixture->store);
 	snprintf(file, sizeof(file), "%s/backup", fixture->directory);
-	assert_int_equal(store_backup(fixture->store, file), 0);
-	assert_int_equal(store_backup(fixture->store, file), -EEXIST);
-	assert_int_equal(store_backup(fixture->store, "/no/such/place"), -ENOENT);
+	assert_int_equal(backup_beside(fixture, file), 0);
+	assert_int_equal(backup_beside(fixture, file), -EEXIST);
+	assert_int_equal(backup_beside(fixture, "/no/such/place"), -ENOENT);
+	assert_int_equal(store_backup("/no/such/place", file, error), -ENOENT);
+	assert_non_null(strstr(error, "/no/such/place"));
 
 	make_directory(restored.directory);
 	assert_int_equal(store_restore(&options, file, error), 0);
@@ -323,7 +325,7 @@ static void test_restore_of_no_backup(void **state)
 	assert_int_equal(store_restore(&options, file, error), -EBADMSG);
 	assert_non_null(strstr(error, file));
 	assert_int_equal(unlink(file), 0);
-	assert_int_equal(store_backup(fixture->store, file), 0);
+	assert_int_equal(backup_beside(fixture, file), 0);
 	assert_int_equal(truncate(file, 100000), 0);
 	assert_int_equal(store_restore(&options, file, error), -EBADMSG);
 	/* Nothing of it is left in the way. */

@@ -154,7 +154,7 @@ static void *take_backups(void *argument)
 	for (unsigned int i = 0; i < BACKUPS && backup->r == 0; i++) {
 		backup_name(backup->fixture, i, file);
 		backup->least[i] = store_revision(backup->fixture->store);
-		backup->r = store_backup(backup->fixture->store, file);
+		backup->r = backup_beside(backup->fixture, file);
 		backup->taken += backup->r == 0;
 	}
 	writing = false;

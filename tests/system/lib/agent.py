@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -46,6 +47,14 @@ def clean(space: Namespace, pin_dir: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def _pass(passed: socket.socket | None) -> list[str]:
+    """A command in front of the agent's that passes the socket on."""
+    if passed is None:
+        return []
+    script = f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{passed.fileno()}'
+    return ["bash", "-c", script, "bash"]
+
+
 class Agent(contextlib.AbstractContextManager):
     """A running agent. Leaving the context stops it and fails if it did not end well.
 
@@ -59,9 +68,11 @@ class Agent(contextlib.AbstractContextManager):
         binaries: Path = BINARIES,
         program: str = "waymarkd",
         environment: Mapping[str, str] = MappingProxyType({}),
+        passed: socket.socket | None = None,
         echo: Callable[[str], None] = lambda line: None,
     ):
-        """options: of waymarkd. environment: more of it. echo: gets every line of its log.
+        """options: of waymarkd. environment: more of it. echo: gets every line of its log. passed: a
+        listening socket that it gets as systemd would pass it.
 
         Nothing outlives the agent unless options say where: nothing is pinned, and its state
         is in a folder of its own.
@@ -77,12 +88,13 @@ class Agent(contextlib.AbstractContextManager):
         self.command = [str(binaries / program), *pins, *state, *options]
         with space:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *self.command],
+                [*_pass(passed), "setpriv", "--pdeathsig", "KILL", *self.command],
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                env=os.environ | _SANITIZERS | environment,
+                env=os.environ | _SANITIZERS | dict(environment),
+                pass_fds=[passed.fileno()] if passed else [],
             )
         self._reader = threading.Thread(target=self._read, name="stderr", daemon=True)
         self._reader.start()

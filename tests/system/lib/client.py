@@ -133,13 +133,17 @@ class Client(contextlib.AbstractContextManager):
 
     def wait_serving(self, timeout: float = _TIMEOUT):
         """Watches health until it says SERVING."""
+        return self.wait_health(pb.health.HealthCheckResponse.SERVING, timeout=timeout)
+
+    def wait_health(self, status: int, service: str = "", timeout: float = _TIMEOUT):
+        """Watches health until it says so."""
         watch = self._channel.unary_stream(
             "/grpc.health.v1.Health/Watch",
             pb.health.HealthCheckRequest.SerializeToString,
             pb.health.HealthCheckResponse.FromString,
-        )(pb.health.HealthCheckRequest(), timeout=timeout, wait_for_ready=True)
+        )(pb.health.HealthCheckRequest(service=service), timeout=timeout, wait_for_ready=True)
         for answer in watch:
-            if answer.status == pb.health.HealthCheckResponse.SERVING:
+            if answer.status == status:
                 break
         watch.cancel()
         return self

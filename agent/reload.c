@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SIGHUP: configuration, registry and certificates are read again. All of it is read before any
+ * of it counts, so that a bad file changes nothing.
+ */
+#include <stdatomic.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "agent.h"
+#include "cleanup.h"
+#include "core/fault.h"
+#include "datapath/links.h"
+#include "ops/log.h"
+#include "ops/options.h"
+
+static int read_configuration(const struct agent *agent, struct config *config)
+{
+	enum options_action action;
+	char error[CONFIG_ERROR_MAX];
+	const char *file;
+	int r = options_read(agent->argc, agent->argv, config, &action, &file, error);
+
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
+/* Fails without having changed anything that counts. */
+static int read_files(struct agent *agent, const struct config *config)
+{
+	struct fault fault = {.message = "no memory for the registry"};
+	struct rpc_tls_files files = agent_tls_files(config);
+	const char *error;
+	int r = registries_load(&agent->registries, config->registry, &fault);
+
+	if (r < 0) {
+		log_error("%s", fault.message);
+		return r;
+	}
+	if (!files.certificate)
+		return 0;
+	r = rpc_server_reload_tls(agent->server, &files, &error);
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
+static void log_restart(const char *key, void *user)
+{
+	(void)user;
+	log_warning("%s: has changed, which counts from the next start on", key);
+}
+
+static void apply(struct agent *agent, struct config *wanted)
+{
+	int r;
+
+	config_change(&agent->config, wanted, log_restart, NULL);
+	log_set(agent->config.log.level, agent->config.log.format);
+	agent_use_registry(agent);
+	r = agent_want_interfaces(agent);
+	if (r < 0)
+		log_warning("cannot follow the interfaces: %s", strerror(-r));
+}
+
+/* systemd pairs RELOADING with the READY after it by the clock. */
+static void tell_reloading(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		   now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+}
+
+void agent_reload(struct agent *agent)
+{
+	cleanup(config_done) struct config wanted;
+	int r;
+
+	tell_reloading();
+	r = read_configuration(agent, &wanted);
+	if (r == 0)
+		r = read_files(agent, &wanted);
+	if (r == 0)
+		apply(agent, &wanted);
+	if (r == 0)
+		log_info("reloaded");
+	else
+		log_error("not reloaded: everything stays as it was");
+	sd_notify(0, "READY=1");
+}
