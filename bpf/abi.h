@@ -15,6 +15,9 @@
  * so that whoever finds them pinned knows what they are. */
 #define ABI_VERSION 3
 
+/* Maps from this one on are migrated when they are found pinned. */
+#define ABI_VERSION_OLDEST 3
+
 /* ---- matches: hash, exact_key -> entry; networks: LPM trie, prefix_key -> entry ----
  *
  *   63          32 31             24 23         0
@@ -110,7 +113,8 @@ enum control_word {
 	CONTROL_SHORTEST_PREFIX, /* 0..128, of the networks in use; meaningless without any */
 	CONTROL_OBSERVE, /* 1: the ingress observer counts */
 	CONTROL_SINCE, /* when the counters began, ns since 1970; the program does not ask */
-	CONTROL_VERSION, /* ABI_VERSION of whoever made the maps */
+	CONTROL_VERSION, /* ABI_VERSION of whoever made the maps; at this place in every version
+			  */
 	CONTROL_WORDS
 };
 

@@ -38,7 +38,7 @@ _PAYLOAD = struct.Struct("!II")
 # Where the agent kills itself, and at which pass at the latest.
 WRITING = {"after-receive": 300, "before-map": 150, "inside-batch": 300, "after-map": 150,
            "after-commit": 150}  # fmt: skip
-STARTING = {"while-pinning": 1, "while-attaching": 1}
+STARTING = {"while-pinning": 12, "while-attaching": 1, "while-migrating": 4}
 
 
 def written(key: int, version: int) -> tuple[int, int]:
@@ -229,6 +229,8 @@ class Loop:
         rebooted = failpoint.startswith("while-pinning") or dice > 0.9
         if rebooted:
             self._stage.forget_pins()
+        elif failpoint.startswith("while-migrating"):
+            self._stage.resize()
         agent = self._start(failpoint)
         with contextlib.ExitStack() as stack:
             stack.push(agent)

@@ -26,7 +26,7 @@ from lib.net import NODE_INTERFACE, Namespace, Network
 from lib.send import Sink
 
 # Small tables: bpftool prints all of the marks.
-_CONFIGURATION = "capacity: {marks: 1000, networks: 1000}\n"
+_CAPACITIES = 1000, 1200
 
 
 def arguments(text: str) -> argparse.ArgumentParser:
@@ -54,7 +54,8 @@ class Stage(contextlib.AbstractContextManager):
         self.target = f"unix:{self.directory}/agent.sock"
         self.state_dir = self.directory / "state"
         self._configuration = self.directory / "waymark.yaml"
-        self._configuration.write_text(_CONFIGURATION, encoding="ascii")
+        self.capacity = _CAPACITIES[0]
+        self.resize()
         self.pin_dir = self._mount() / "waymark"
         self._stack.callback(self.forget_pins)
 
@@ -76,6 +77,12 @@ class Stage(contextlib.AbstractContextManager):
                      "--pin-dir", str(self.pin_dir), "--state-dir", str(self.state_dir),
                      *options, program=program, environment=environment)
         # fmt: on
+
+    def resize(self) -> None:
+        """The next agent has tables of another size than the last one."""
+        self.capacity = sum(_CAPACITIES) - self.capacity
+        text = f"capacity: {{marks: {self.capacity}, networks: {self.capacity}}}\n"
+        self._configuration.write_text(text, encoding="ascii")
 
     def forget_pins(self) -> None:
         """What a reboot does to them. No agent runs."""

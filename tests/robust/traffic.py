@@ -156,7 +156,7 @@ class Loop:
     def live(self, begin=lambda client: None, end=lambda client: None) -> None:
         """One agent, from its start to a random moment soon after, or before, it serves."""
         options = ("--attach", self._attach)
-        if self._random.random() < 0.15 and self.starts:
+        while self.starts and self._random.random() < 0.3:
             with self._stage.agent(*options, program=self._program) as agent:
                 agent.ends_in(self._random.uniform(0, min(self.starts)))
                 agent.kill()
@@ -173,7 +173,9 @@ class Loop:
             agent.kill()
 
     def upgrade(self) -> None:
-        """The agents that come have other programs."""
+        """The agents that come have other programs, and half of the time tables of another size."""
+        if self._random.random() < 0.5:
+            self._stage.resize()
         self._program = "waymarkd_next" if self._program == "waymarkd" else "waymarkd"
 
 
