@@ -13,6 +13,7 @@ import statistics
 import struct
 import threading
 import time
+from collections import Counter
 from ipaddress import IPv6Network
 
 from stage import Stage, arguments, run
@@ -25,7 +26,7 @@ from lib.maps import Maps, expected, key_of
 from lib.net import SINKS
 from lib.packet import UDP
 from lib.send import UDP_PORT
-from register import Registers, Value, Write, check
+from register import Registers, Value, Write, Wrong, check
 
 wm = pb.waymark
 KEYS = 200
@@ -50,6 +51,13 @@ def written(key: int, version: int) -> tuple[int, int]:
     return key << _VERSION_BITS | low, (low * 7 + low // 64 + key * 13) & 0x3F
 
 
+def lifetime(version: int, lease: int) -> dict:
+    """How long a version of a mark is to last: for good, for an hour, or as long as the lease."""
+    if version % 5 == 0:
+        return {"ttl": {"seconds": 3600}}
+    return {"lease_id": lease} if version % 5 == 1 and lease else {}
+
+
 class Flow:
     """One match, and the packets that it is for."""
 
@@ -72,13 +80,14 @@ class Flow:
 class Player:
     """A client that writes until the agent is gone, or that moment of CLOCK_MONOTONIC has come."""
 
-    def __init__(self, target: str, flows: list[Flow], seed: str, versions, until=math.inf):
+    def __init__(self, target, flows: list[Flow], seed: str, versions, lease=0, until=math.inf):
         self.writes: list[Write] = []
         self.failure: Exception | None = None
         self._target = target
         self._flows = flows
         self._random = random.Random(seed)
         self._versions = versions
+        self._lease = lease
         self._until = until
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -135,7 +144,10 @@ class Player:
         label, dscp = written(write.key, write.version)
         cookie = f"{write.key}:{write.version}"
         match = self._flows[write.key].match
-        return wm.Mark(match=match, flow_label=label, dscp=dscp, cookie=cookie)
+        # fmt: off
+        return wm.Mark(match=match, flow_label=label, dscp=dscp, cookie=cookie,
+                       **lifetime(write.version, self._lease))
+        # fmt: on
 
 
 class Loop:
@@ -152,8 +164,10 @@ class Loop:
         self._pending: list[Write] = []  # since then
         self._probes = itertools.count()
         self._attach = "auto"
+        self._lease = 0
+        self._marking = True  # what was in force is, whether an agent runs or not
         self.crashes = 0
-        self.fired: dict[str, int] = {}
+        self.deaths: list[str] = []
         self.starts: list[float] = []
         self.writes = self.acknowledged = 0
 
@@ -193,6 +207,8 @@ class Loop:
             said, version = map(int, mark.cookie.split(":"))
             check(said == key, "key", key, "has the mark of", said)
             check((mark.flow_label, mark.dscp) == written(key, version), "mixed:", mark)
+            wanted = wm.Mark(**lifetime(version, self._lease))
+            check((mark.ttl, mark.lease_id) == (wanted.ttl, wanted.lease_id), "lifetime:", mark)
             found[key] = Value(version, mark.revision)
         check(len(found) == len(marks), "a match is listed twice")
         self.registers.settle(self._pending, found, revision)
@@ -209,69 +225,99 @@ class Loop:
 
     # ---- one life ----
 
-    def _note_death(self, failpoint: str) -> None:
+    def _note_death(self, how: str) -> None:
         self.crashes += 1
-        name = failpoint.partition(":")[0]
-        self.fired[name] = self.fired.get(name, 0) + 1
+        self.deaths.append(how)
 
-    def _draw(self, failpoints: dict[str, int]) -> str:
-        name = self._random.choice(list(failpoints))
-        return f"{name}:{self._random.randint(1, failpoints[name])}"
+    def _draw(self, name: str, passes: int) -> str:
+        return f"{name}:{self._random.randint(1, passes)}"
 
     def _start(self, failpoint: str):
         environment = {"WAYMARK_FAILPOINT": failpoint} if failpoint else {}
         return self._stage.agent("--attach", self._attach, **environment)
 
     def _die_young(self) -> None:
-        """A death before it serves. What nobody has settled yet may be undone, or not."""
-        dice = self._random.random()
-        failpoint = self._draw(STARTING) if dice < 0.5 else ""
-        rebooted = failpoint.startswith("while-pinning") or dice > 0.9
-        if rebooted:
+        """A death before it serves."""
+        how = self._random.choice(["starting", "rebooting", *STARTING])
+        if how in ("rebooting", "while-pinning"):
             self._stage.forget_pins()
-        elif failpoint.startswith("while-migrating"):
+            self._marking = False
+        if how == "while-migrating":
+            if not self._marking:
+                return
             self._stage.resize()
+        failpoint = self._draw(how, STARTING[how]) if how in STARTING else ""
         agent = self._start(failpoint)
         with contextlib.ExitStack() as stack:
             stack.push(agent)
-            usual = statistics.median(self.starts) if self.starts else 0.2
+            usual = statistics.median(self.starts)
             if not agent.ends_in(30 if failpoint else self._random.uniform(0, usual)):
-                check(not failpoint, failpoint, "did not kill the agent: is this a build with failpoints?")
+                check(not failpoint, "not killed by", failpoint)
                 agent.kill()
-        self._note_death(failpoint or "starting")
-        if not rebooted:
+        self._note_unserved(how)
+
+    def _note_unserved(self, how: str) -> None:
+        """What nobody has settled yet may be undone, or not; and only a reboot undoes the rest."""
+        self._note_death(how)
+        if self._marking:
             self._check_wire(self.registers.possible(self._pending))
+
+    def _grant_lease(self) -> None:
+        with Client(self._stage.target) as client:
+            granted = client.call("GrantLease", wm.GrantLeaseRequest(ttl={"seconds": 86400}))
+            self._lease = granted.lease.lease_id
+
+    def _revoke_lease(self) -> None:
+        """What hangs on it goes, as the agents since have known it to hang there."""
+        held = {key for key, value in self.registers.values.items() if value.version % 5 == 1}
+        with Client(self._stage.target) as client:
+            revoked = client.call("RevokeLease", wm.RevokeLeaseRequest(lease_id=self._lease))
+        check(revoked.removed == len(held), revoked, "but", len(held), "hung on it")
+        left = {key: {0} for key in held}
+        self._check_wire(left)
 
     def _live(self) -> None:
         """One agent from its start to its death: it must know what was acknowledged before."""
-        failpoint = self._draw(WRITING) if self._random.random() < 0.6 else ""
+        name = self._random.choice(list(WRITING))
+        failpoint = self._draw(name, WRITING[name]) if self._random.random() < 0.6 else ""
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
             agent = stack.enter_context(self._start(failpoint))
-            agent.wait_ready()
+            if not agent.serves():
+                # Restoring programs the kernel too.
+                self._note_unserved(f"{name} at the start")
+                return
+            self._marking = True
             self.starts.append(time.monotonic() - began)
             self._settle()
+            if not self._lease:
+                self._grant_lease()
             players = [Player(self._stage.target, self._flows, f"{self._seed}:{self.crashes}:{n}",
-                              self._versions) for n in range(CLIENTS)]  # fmt: skip
+                              self._versions, self._lease) for n in range(CLIENTS)]  # fmt: skip
             fired = agent.ends_in(self._random.uniform(0.05, 0.5))
             if not fired:
                 agent.kill()
-        self._note_death(failpoint if fired else "writing")
+        self._note_death(name if fired else "writing")
         self._pending = [write for player in players for write in player.join()]
         self.writes += len(self._pending)
         self.acknowledged += sum(1 for write in self._pending if write.answered)
         self._check_wire(self.registers.possible(self._pending))
 
     def play(self, crashes: int) -> None:
-        while self.crashes < crashes:
-            self._live()
-            if self._random.random() < 0.1:
-                self._attach = self._random.choice(["auto", "clsact"])
-            while self._random.random() < 0.3:
-                self._die_young()
-        with self._start("") as agent:
-            agent.wait_ready()
-            self._settle()
+        try:
+            while self.crashes < crashes:
+                self._live()
+                if self._random.random() < 0.1:
+                    self._attach = self._random.choice(["auto", "clsact"])
+                while self._random.random() < 0.3:
+                    self._die_young()
+            with self._start("") as agent:
+                agent.wait_ready()
+                self._settle()
+                self._revoke_lease()
+        except AssertionError as finding:
+            raise Wrong(f"after {self.crashes} crashes, the last {self.deaths[-4:]}, "
+                        f"attached by {self._attach}: {finding}") from finding  # fmt: skip
 
 
 def main() -> None:
@@ -283,8 +329,10 @@ def main() -> None:
     with Stage() as stage:
         loop = Loop(stage, options.seed)
         loop.play(crashes)
+        check(set(loop.deaths) & WRITING.keys(), "no failpoint has fired: not built with them?")
+        check(statistics.median(loop.starts) < 1, "starts are slow:", loop.starts)
         # fmt: off
-        print(f"crash: {loop.crashes} crashes {loop.fired}; "
+        print(f"crash: {loop.crashes} crashes, {dict(Counter(loop.deaths))}; "
               f"{loop.writes} writes, {loop.acknowledged} acknowledged; of the others "
               f"{loop.registers.applied} had happened; start: median "
               f"{statistics.median(loop.starts):.3f} s, longest {max(loop.starts):.3f} s")

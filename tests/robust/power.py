@@ -172,7 +172,7 @@ def record(stage: Stage, seed: int, seconds: float):
     with stage.agent(**environment) as agent:
         agent.wait_ready()
         until = time.monotonic() + seconds
-        players = [Player(stage.target, flows, f"{seed}:{n}", versions, until)
+        players = [Player(stage.target, flows, f"{seed}:{n}", versions, until=until)
                    for n in range(CLIENTS)]  # fmt: skip
         writes = [write for player in players for write in player.join()]
         inode = (stage.state_dir / _FILE).stat().st_ino

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-CREATED, UPDATED, REMOVED, UNCHANGED, ABSENT = "CREATED", "UPDATED", "REMOVED", "UNCHANGED", "ABSENT"
+CREATED, UPDATED, REMOVED = "CREATED", "UPDATED", "REMOVED"
 
 
 class Value(NamedTuple):
@@ -147,7 +147,7 @@ class Registers:
                 revision = first[0] + write.place
                 latest = found.get(write.key, NOTHING).revision or removed.get(write.key, 0)
                 check(write.key in cleared or latest >= revision,
-                      "half a batch:", write, "holds", found.get(write.key), "of", batch)  # fmt: skip
+                      "half a batch:", write, "in", batch, "but", latest)  # fmt: skip
 
     def _check_head(self, acknowledged, unanswered, found, revision) -> None:
         newest = max([self.revision] + [write.revision for write in acknowledged]

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a store holds: reads directories from stdin, one a line, and answers for each the newest
- * revision, a line "DESTINATION REVISION LABEL DSCP COOKIE" for each mark and a line with a dot; or
- * why it cannot be opened, and a dot.
+ * revision, a line "DESTINATION REVISION LABEL DSCP COOKIE" for each mark and a line with a
+ * dot; or why it cannot be opened, and a dot.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -20,8 +20,8 @@ struct table {
 
 static int keep(const struct store_record *record, void *user)
 {
-	const struct match *match = record->mark ? &record->mark->match
-						 : &record->removal->match;
+	const struct match *match =
+		record->mark ? &record->mark->match : &record->removal->match;
 	struct table *table = user;
 	size_t i = 0;
 

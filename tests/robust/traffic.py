@@ -124,7 +124,8 @@ class Loop:
                 "tc", "-j", "filter", "show", "dev", NODE_INTERFACE, "egress")  # fmt: skip
             return json.loads(listed)[-1]["options"]["prog"]["tag"]
         number = self._stage.network.node.interface_index(NODE_INTERFACE)
-        link = self._bpftool("link", "show", "pinned", f"{self._stage.pin_dir}/links/{number}-egress")
+        pin = f"{self._stage.pin_dir}/links/{number}-egress"
+        link = self._bpftool("link", "show", "pinned", pin)
         return self._bpftool("prog", "show", "id", str(link["prog_id"]))["tag"]
 
     @staticmethod
@@ -139,8 +140,9 @@ class Loop:
         counters[b"all"] = client.stats().marked
         for name, now in counters.items():
             then = self._counted.get(name, (0, 0))
-            check((now.packets, now.bytes) >= then, "counters of", name, "went from", then, "to", now)
-            self._counted[name] = now.packets, now.bytes
+            value = now.packets, now.bytes
+            check(value >= then, "counters of", name, "went from", then, "to", value)
+            self._counted[name] = value
 
     def _disturb(self, client: Client) -> None:
         """Other marks come, change and go, next to those that the traffic is for."""

@@ -146,6 +146,16 @@ class Agent(contextlib.AbstractContextManager):
             raise self._failure("sanitizer report")
         return status
 
+    def serves(self) -> bool:
+        """Waits until it serves. False: a failpoint came first."""
+        try:
+            self.wait_ready()
+        except AssertionError:
+            if self.wait_end() != -signal.SIGKILL:
+                raise
+            return False
+        return True
+
     def ends_in(self, timeout: float) -> bool:
         """Whether it ends by itself, which can only be a failpoint, within that time."""
         try:
