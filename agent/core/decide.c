@@ -72,7 +72,8 @@ static void show(const struct step *step, const struct mark *mark)
 {
 	const struct lease *lease = step->was.lease;
 
-	if (!step->op->there)
+	/* The first failure is the one that is answered. */
+	if (!step->op->there || (step->op->all_or_nothing && step->op->failed > 0))
 		return;
 	*step->op->there = *mark;
 	step->op->there_deadline = lease ? lease->next_deadline : 0;

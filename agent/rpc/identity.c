@@ -83,7 +83,7 @@ static size_t find_property(const grpc_auth_context *context, const char *name,
 
 static void identity_find_tls(const grpc_auth_context *context, struct rpc_peer *peer)
 {
-	const grpc_auth_property *name;
+	const grpc_auth_property *name = NULL;
 	size_t spiffe_ids = find_property(context, GRPC_PEER_URI_PROPERTY_NAME, SPIFFE, &name);
 
 	peer->transport = RPC_TRANSPORT_TLS;

@@ -56,7 +56,7 @@ static void locate_in(struct fault *fault, const char *list, size_t n)
 	fault_prefix(fault, place);
 }
 
-/* Marks are counted over all chunks, as UpdateResult.index is. */
+/* The engine knows no chunks: marks are counted over all of them, as UpdateResult.index is. */
 static void replace_locate(const struct submission *submission,
 			   const struct engine_update *failed, struct fault *fault)
 {
@@ -190,13 +190,10 @@ static int read_mark(struct replace *replace, const struct rpc_call *call,
 	bool is_bad = submission_read_mark(call, message, &update, &bad) < 0;
 	int r;
 
-	if (is_bad && wire_read_match(message->match, &update.match, NULL) < 0) {
+	if (is_bad && (replace->submission.engine.all_or_nothing ||
+		       wire_read_match(message->match, &update.match, NULL) < 0)) {
 		*fault = bad;
 		r = -EINVAL;
-	} else if (is_bad && replace->submission.engine.all_or_nothing) {
-		*fault = bad;
-		locate_in(fault, "marks", staging->n);
-		return -EINVAL;
 	} else {
 		r = staging_add(staging, &update, is_bad ? &bad : NULL);
 		if (r < 0)
@@ -272,8 +269,7 @@ void handle_replace_end(struct rpc_call *call)
 	struct fault fault;
 
 	if (!replace || !replace->committed) {
-		refuse_step(&fault, replace ? "commit" : "begin",
-			    "is missing: the stream ended without it");
+		refuse_step(&fault, "commit", "is missing: the stream ended without it");
 		replace_refuse(call, &fault);
 		return;
 	}

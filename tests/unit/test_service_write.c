@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "call_fixture.h"
@@ -26,7 +27,7 @@ void engine_submit(struct engine *engine, struct engine_op *op)
 {
 	(void)engine;
 	seen = *op;
-	strcpy(seen_owner, op->owner);
+	snprintf(seen_owner, sizeof(seen_owner), "%s", op->owner);
 	for (size_t i = 0; i < op->n_updates && i < 8; i++)
 		seen_updates[i] = op->updates[i];
 	assert_int_equal(call_fixture.references, 1);
