@@ -228,6 +228,8 @@ class Loop:
     def _note_death(self, how: str) -> None:
         self.crashes += 1
         self.deaths.append(how)
+        if self.crashes % 100 == 0:
+            print(f"crash: {self.crashes} crashes", flush=True)
 
     def _draw(self, name: str, passes: int) -> str:
         return f"{name}:{self._random.randint(1, passes)}"
