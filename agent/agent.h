@@ -10,6 +10,7 @@
 
 #include "core/engine.h"
 #include "ops/config.h"
+#include "policies.h"
 #include "registries.h"
 #include "rpc/server.h"
 #include "service/service.h"
@@ -37,6 +38,7 @@ struct agent {
 	struct event_base *base; /* the main loop */
 	struct event *terminate, *interrupt, *hangup, *news;
 	struct registries registries;
+	struct policies policies;
 	int namespace; /* held, or -1 */
 	struct pin_folder *pins; /* NULL: nothing is pinned */
 	struct store *store;
@@ -59,6 +61,8 @@ int agent_fail(int error, const char *step);
 /* ---- interfaces.c: 0 or negative errno, as all steps ---- */
 
 int agent_load_registry(struct agent *agent);
+/* After the registry, whose names it may use. */
+int agent_load_policy(struct agent *agent);
 
 /* ---- marks.c ---- */
 

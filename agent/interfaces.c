@@ -13,6 +13,7 @@
 #include "datapath/datapath.h"
 #include "datapath/links.h"
 #include "ops/log.h"
+#include "service/policy.h"
 
 static enum attach_mode attach_mode(enum config_attach wanted)
 {
@@ -43,6 +44,19 @@ int agent_load_registry(struct agent *agent)
 
 	if (r < 0)
 		log_error("%s", fault.message);
+	return r;
+}
+
+int agent_load_policy(struct agent *agent)
+{
+	const struct registry *registry = registries_newest(&agent->registries);
+	char error[POLICY_ERROR_MAX];
+	int r = policies_load(&agent->policies, agent->config.policy, registry, error);
+
+	if (r < 0)
+		log_error("%s", error);
+	else
+		agent->service.policy = policies_newest(&agent->policies);
 	return r;
 }
 

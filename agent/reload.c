@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SIGHUP: configuration, registry and certificates are read again. All of it is read before any
- * of it counts, so that a bad file changes nothing.
+ * SIGHUP: configuration, registry, policy and certificates are read again. All of it is read
+ * before any of it counts, so that a bad file changes nothing.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "core/fault.h"
 #include "datapath/links.h"
 #include "ops/log.h"
+#include "service/policy.h"
 #include "ops/options.h"
 
 static int read_configuration(const struct agent *agent, struct config *config)
@@ -32,11 +33,18 @@ static int read_files(struct agent *agent, const struct config *config)
 {
 	struct fault fault = {.message = "no memory for the registry"};
 	struct rpc_tls_files files = agent_tls_files(config);
+	char policy_error[POLICY_ERROR_MAX];
 	const char *error;
 	int r = registries_load(&agent->registries, config->registry, &fault);
 
 	if (r < 0) {
 		log_error("%s", fault.message);
+		return r;
+	}
+	r = policies_load(&agent->policies, config->policy,
+			  registries_newest(&agent->registries), policy_error);
+	if (r < 0) {
+		log_error("%s", policy_error);
 		return r;
 	}
 	if (!files.certificate)
@@ -60,6 +68,8 @@ static void apply(struct agent *agent, struct config *wanted)
 	config_change(&agent->config, wanted, log_restart, NULL);
 	log_set(agent->config.log.level, agent->config.log.format);
 	agent_use_registry(agent);
+	agent->service.policy = policies_newest(&agent->policies);
+	rpc_server_recheck(agent->server);
 	r = agent_want_interfaces(agent);
 	if (r < 0)
 		log_warning("cannot follow the interfaces: %s", strerror(-r));

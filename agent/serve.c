@@ -87,7 +87,7 @@ static bool admit(const struct rpc_peer *peer, const struct rpc_method *method, 
 {
 	const struct agent *agent = user;
 
-	if (!service_admit(peer, method, NULL, status))
+	if (!service_admit(peer, method, &agent->service, status))
 		return false;
 	if (atomic_load(&agent->is_open))
 		return true;

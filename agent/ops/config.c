@@ -45,6 +45,7 @@ void config_done(struct config *config)
 	free(config->tls.key);
 	free(config->tls.client_ca);
 	free(config->registry);
+	free(config->policy);
 	free(config->pin_dir);
 	free(config->state_dir);
 	*config = (struct config){.attach = CONFIG_ATTACH_AUTO};

@@ -45,6 +45,7 @@ struct config {
 		char *certificate, *key, *client_ca; /* paths; NULL: none */
 	} tls; /* all three or none */
 	char *registry; /* path; NULL: the builtin one */
+	char *policy; /* path; NULL: root on the unix socket only */
 	struct {
 		uint32_t marks, networks;
 	} capacity;

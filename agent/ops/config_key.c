@@ -107,6 +107,7 @@ static const struct config_key keys[] = {
 	{"tls.key", CONFIG_PATH, AT(tls.key), .is_live = true},
 	{"tls.client_ca", CONFIG_PATH, AT(tls.client_ca), .is_live = true},
 	{"registry", CONFIG_PATH, AT(registry), .is_live = true},
+	{"policy", CONFIG_PATH, AT(policy), .is_live = true},
 	{"capacity.marks", CONFIG_COUNT, AT(capacity.marks), .max = CONFIG_MARKS_MAX},
 	{"capacity.networks", CONFIG_COUNT, AT(capacity.networks), .max = CONFIG_NETWORKS_MAX},
 	{"log.level", CONFIG_CHOICE, AT(log.level), .choices = level_choices, .is_live = true},

@@ -203,7 +203,7 @@ void call_receive(struct rpc_call *call)
 	pthread_mutex_unlock(&call->lock);
 }
 
-static bool call_admitted(struct rpc_call *call, struct rpc_status *status)
+bool call_admitted(struct rpc_call *call, struct rpc_status *status)
 {
 	const struct rpc_method *method = call->entry->method;
 	const struct rpc_options *options = &call->entry->server->options;

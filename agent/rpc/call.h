@@ -26,6 +26,7 @@ struct rpc_method {
 	enum rpc_kind kind;
 	/* Health and reflection answer every peer; others only whom `admit` lets in. */
 	bool public_access;
+	int needs; /* for `admit`, which knows what it means */
 	const ProtobufCMessageDescriptor *request, *response;
 	/* Client and bidi streams: a client that sends nothing for so long, while a message is
 	 * awaited, is ended with ABORTED / IDLE. 0: it may be silent for ever. */

@@ -14,9 +14,9 @@
 /* With the lock: takes the next event that may be delivered now; 0: none. */
 static unsigned int call_take_event(struct rpc_call *call)
 {
-	static const enum call_event order[] = {CALL_OPENED,  CALL_WRITABLE,	CALL_DRAIN,
-						CALL_MESSAGE, CALL_HALF_CLOSED, CALL_IDLE,
-						CALL_CLOSED};
+	static const enum call_event order[] = {CALL_OPENED,  CALL_WRITABLE, CALL_DRAIN,
+						CALL_RECHECK, CALL_MESSAGE,  CALL_HALF_CLOSED,
+						CALL_IDLE,    CALL_CLOSED};
 
 	if (call->ended)
 		call->events &= CALL_CLOSED;
@@ -102,6 +102,7 @@ static void call_handle(struct rpc_call *call, unsigned int event)
 {
 	const struct rpc_method *method = call->entry->method;
 	void (*handler)(struct rpc_call *) = NULL;
+	struct rpc_status status = {.code = 0};
 
 	switch (event) {
 	case CALL_OPENED:
@@ -119,6 +120,10 @@ static void call_handle(struct rpc_call *call, unsigned int event)
 		break;
 	case CALL_DRAIN:
 		call_drain(call);
+		break;
+	case CALL_RECHECK:
+		if (!call_admitted(call, &status))
+			rpc_call_finish(call, &status, NULL);
 		break;
 	case CALL_IDLE:
 		idle_end(call);

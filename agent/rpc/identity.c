@@ -84,10 +84,13 @@ static size_t find_property(const grpc_auth_context *context, const char *name,
 static void identity_find_tls(const grpc_auth_context *context, struct rpc_peer *peer)
 {
 	const grpc_auth_property *name = NULL;
-	size_t spiffe_ids = find_property(context, GRPC_PEER_URI_PROPERTY_NAME, SPIFFE, &name);
+	size_t spiffe_ids;
 
 	peer->transport = RPC_TRANSPORT_TLS;
+	if (find_property(context, GRPC_X509_PEM_CERT_PROPERTY_NAME, "", &name))
+		fingerprint_find(name->value, name->value_length, peer->fingerprint);
 	/* A certificate is allowed one SPIFFE ID; with two, nobody knows whose it is. */
+	spiffe_ids = find_property(context, GRPC_PEER_URI_PROPERTY_NAME, SPIFFE, &name);
 	if (spiffe_ids > 1)
 		return;
 	if (spiffe_ids)

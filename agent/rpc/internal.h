@@ -83,6 +83,7 @@ enum call_event {
 	CALL_CLOSED = 1 << 4,
 	CALL_DRAIN = 1 << 5, /* a stream is to end: the server stops */
 	CALL_IDLE = 1 << 6, /* a stream has been silent for too long, or so it seems */
+	CALL_RECHECK = 1 << 7, /* a stream may have lost its access */
 };
 
 /* Lives in the arena of the C core's call. */
@@ -158,6 +159,9 @@ struct rpc_server {
 
 /* Every path, "" included, that no entry has. */
 extern const struct rpc_method unknown_method;
+
+/* May the peer make this call? Fills the status when not. */
+bool call_admitted(struct rpc_call *call, struct rpc_status *status);
 
 /* call.c */
 /* Takes over what arrived in the slot, which is free again on return. One reference. */

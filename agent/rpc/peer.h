@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "rpc/fingerprint.h"
+
 enum rpc_transport {
 	RPC_TRANSPORT_UNIX, /* credentials of the connecting process, from the kernel */
 	RPC_TRANSPORT_TLS, /* verified client certificate */
@@ -26,7 +28,7 @@ struct rpc_peer {
 	 * certificate without any usable name; nobody gets in with it. */
 	char identity[RPC_IDENTITY_MAX + 1];
 	/* TLS only: "sha256:" and 64 hex digits of the client's certificate (DER). */
-	char fingerprint[72];
+	char fingerprint[FINGERPRINT_SIZE];
 	char address[64]; /* for logs only, as the transport prints it */
 };
 

@@ -92,6 +92,10 @@ void rpc_server_set_ill(struct rpc_server *server, const char *service, bool ill
  * thread, while the server runs. */
 bool rpc_server_is_alive(const struct rpc_server *server, unsigned int ms);
 
+/* Asks `admit` again about every open stream, because it may answer otherwise now; those that
+ * it refuses end with its status. */
+void rpc_server_recheck(struct rpc_server *server);
+
 /* Stops: health NOT_SERVING, no new connections, GOAWAY, streams end with UNAVAILABLE, calls in
  * flight get grace_ms to finish and are cancelled then. Returns when all of them are over, and
  * does not wait for clients that just hold a connection.

@@ -2,6 +2,8 @@
 /*
  * The streams of a server. Unlike unary calls they do not end by themselves, so drain does it.
  */
+#include <stdlib.h>
+
 #include "rpc/internal.h"
 #include "rpc/limits.h"
 
@@ -70,6 +72,36 @@ static struct rpc_call *streams_take(struct rpc_server *server)
 		call->next->linked_from = &server->streams;
 	call->linked_from = NULL;
 	return rpc_call_ref(call);
+}
+
+/* With the server's lock: all of them, with references, in memory that the caller frees. */
+static struct rpc_call **streams_copy(struct rpc_server *server, size_t *ret_n)
+{
+	struct rpc_call **calls, *call;
+	size_t n = 0;
+
+	for (call = server->streams; call; call = call->next)
+		n++;
+	calls = calloc(n + 1, sizeof(struct rpc_call *));
+	*ret_n = 0;
+	for (call = server->streams; calls && call; call = call->next)
+		calls[(*ret_n)++] = rpc_call_ref(call);
+	return calls;
+}
+
+void rpc_server_recheck(struct rpc_server *server)
+{
+	struct rpc_call **calls;
+	size_t n;
+
+	pthread_mutex_lock(&server->lock);
+	calls = streams_copy(server, &n);
+	pthread_mutex_unlock(&server->lock);
+	for (size_t i = 0; i < n; i++) {
+		call_deliver(calls[i], CALL_RECHECK);
+		rpc_call_unref(calls[i]);
+	}
+	free(calls);
 }
 
 void streams_drain(struct rpc_server *server)

@@ -4,27 +4,41 @@
 #include "core/fault.h"
 #include "service/service.h"
 
-enum access_role access_role(const struct rpc_peer *peer)
+static const struct policy_rule no_access = {.role = ACCESS_NONE, .limits_experiments = true};
+
+const struct policy_rule *access_rule(const struct service *service,
+				      const struct rpc_peer *peer)
 {
-	switch (peer->transport) {
-	case RPC_TRANSPORT_UNIX:
-		return peer->uid == 0 ? ACCESS_ADMIN : ACCESS_NONE;
-	case RPC_TRANSPORT_TLS:
-		return peer->identity[0] ? ACCESS_ADMIN : ACCESS_NONE;
-	case RPC_TRANSPORT_INSECURE:
-		return ACCESS_ADMIN;
-	}
-	return ACCESS_NONE;
+	return policy_find(service->policy, peer);
 }
 
-bool service_admit(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
-		   struct rpc_status *status)
+const struct policy_rule *access_rule_of(const struct rpc_call *call)
 {
-	(void)user;
-	if (access_role(peer) != ACCESS_NONE)
+	const struct policy_rule *rule =
+		access_rule(rpc_call_service(call), rpc_call_peer(call));
+
+	return rule ? rule : &no_access;
+}
+
+const char *access_owner(const struct policy_rule *rule, const struct rpc_peer *peer)
+{
+	return rule->owner ? rule->owner : peer->identity;
+}
+
+bool service_admit(const struct rpc_peer *peer, const struct rpc_method *method,
+		   const struct service *service, struct rpc_status *status)
+{
+	const struct policy_rule *rule = access_rule(service, peer);
+
+	if (rule && (int)rule->role >= method->needs)
 		return true;
-	rpc_status_set(status, FAULT_PERMISSION_DENIED, FAULT_REASON_NO_ACCESS,
-		       "%s may not call %s", peer->identity, method->path);
+	if (rule)
+		rpc_status_set(status, FAULT_PERMISSION_DENIED, FAULT_REASON_NO_ACCESS,
+			       "%s may only read (line %zu of the policy), not call %s",
+			       peer->identity, rule->line, method->path);
+	else
+		rpc_status_set(status, FAULT_PERMISSION_DENIED, FAULT_REASON_NO_ACCESS,
+			       "%s may not call %s", peer->identity, method->path);
 	rpc_status_add(status, "identity", "%s", peer->identity);
 	return false;
 }

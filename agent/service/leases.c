@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "service/access.h"
 #include "service/handlers.h"
 #include "service/submission.h"
 #include "service/page_token.h"
@@ -104,6 +105,14 @@ static void submit(struct rpc_call *call, struct submission *submission,
 	submission_discard(submission);
 }
 
+static int read_ttl(const struct rpc_call *call, const Google__Protobuf__Duration *message,
+		    uint64_t *ret, struct fault *fault)
+{
+	int r = wire_read_ttl(message, ret, fault);
+
+	return r < 0 ? r : policy_check_ttl(access_rule_of(call), (int64_t)*ret, fault);
+}
+
 void handle_grant_lease(struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const Waymark__V1__GrantLeaseRequest *request =
@@ -115,7 +124,7 @@ void handle_grant_lease(struct rpc_call *call, const ProtobufCMessage *message)
 		reply_out_of_memory(call);
 	else
 		submit(call, submission, request->options,
-		       wire_read_ttl(request->ttl, &submission->engine.ttl, &fault), &fault);
+		       read_ttl(call, request->ttl, &submission->engine.ttl, &fault), &fault);
 }
 
 void handle_renew_lease(struct rpc_call *call, const ProtobufCMessage *message)

@@ -9,28 +9,30 @@
 
 #include "core/engine.h"
 #include "now.h"
+#include "service/access.h"
 #include "service/handlers.h"
 #include "service/wire.h"
 
 #define SERVICE "waymark.v1.MarkerService"
 
-#define UNARY(rpc, type, handler)                                                            \
+#define UNARY(rpc, role, type, handler)                                                      \
 	{                                                                                    \
-		.path = "/" SERVICE "/" rpc, .kind = RPC_UNARY,                              \
+		.path = "/" SERVICE "/" rpc, .kind = RPC_UNARY, .needs = role,               \
 		.request = &waymark__v1__##type##_request__descriptor,                       \
 		.response = &waymark__v1__##type##_response__descriptor, .message = handler, \
 	}
 
 static const struct rpc_method methods[] = {
-	UNARY("SetMark", set_mark, handle_set_mark),
-	UNARY("ClearMark", clear_mark, handle_clear_mark),
-	UNARY("GetMark", get_mark, handle_get_mark),
-	UNARY("ListMarks", list_marks, handle_list_marks),
-	UNARY("Stats", stats, handle_stats),
-	UNARY("ApplyMarks", apply_marks, handle_apply_marks),
+	UNARY("SetMark", ACCESS_WRITER, set_mark, handle_set_mark),
+	UNARY("ClearMark", ACCESS_WRITER, clear_mark, handle_clear_mark),
+	UNARY("GetMark", ACCESS_VIEWER, get_mark, handle_get_mark),
+	UNARY("ListMarks", ACCESS_VIEWER, list_marks, handle_list_marks),
+	UNARY("Stats", ACCESS_VIEWER, stats, handle_stats),
+	UNARY("ApplyMarks", ACCESS_WRITER, apply_marks, handle_apply_marks),
 	{
 		.path = "/" SERVICE "/ReplaceMarks",
 		.kind = RPC_CLIENT_STREAM,
+		.needs = ACCESS_WRITER,
 		.request = &waymark__v1__replace_marks_request__descriptor,
 		.response = &waymark__v1__replace_marks_response__descriptor,
 		.message = handle_replace_message,
@@ -38,10 +40,10 @@ static const struct rpc_method methods[] = {
 		.closed = handle_replace_closed,
 		.idle_ms = SERVICE_IDLE_MS,
 	},
-	UNARY("GrantLease", grant_lease, handle_grant_lease),
-	UNARY("RenewLease", renew_lease, handle_renew_lease),
-	UNARY("RevokeLease", revoke_lease, handle_revoke_lease),
-	UNARY("ListLeases", list_leases, handle_list_leases),
+	UNARY("GrantLease", ACCESS_WRITER, grant_lease, handle_grant_lease),
+	UNARY("RenewLease", ACCESS_WRITER, renew_lease, handle_renew_lease),
+	UNARY("RevokeLease", ACCESS_WRITER, revoke_lease, handle_revoke_lease),
+	UNARY("ListLeases", ACCESS_VIEWER, list_leases, handle_list_leases),
 };
 
 struct rpc_service service_methods(struct service *service)

@@ -14,6 +14,7 @@
 struct attach;
 struct datapath;
 struct engine;
+struct policy;
 struct registry;
 
 /* Marks, or leases, in a page at most: a page is built in memory, at about 2 KiB a mark. On the
@@ -56,6 +57,7 @@ struct service {
 	const struct attach *attach;
 	/* May change at any time: the one before stays valid as long as the server lives. */
 	const struct registry *_Atomic registry;
+	const struct policy *_Atomic policy; /* likewise; set before the server starts */
 	atomic_size_t staged; /* octets that open ReplaceMarks streams hold */
 	int64_t start_time; /* ns since 1970 */
 	char instance_id[33], state_id[33]; /* hex */
@@ -67,8 +69,9 @@ void service_init(struct service *service);
 /* The method table with `service` behind it, for rpc_server_add_service(). */
 struct rpc_service service_methods(struct service *service);
 
-/* rpc_options.admit. */
-bool service_admit(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
-		   struct rpc_status *status);
+/* For rpc_options.admit: may this peer call this method? method->needs is an enum access_role.
+ */
+bool service_admit(const struct rpc_peer *peer, const struct rpc_method *method,
+		   const struct service *service, struct rpc_status *status);
 
 #endif

@@ -105,15 +105,18 @@ static void write_node(struct wire_stats *wire, const struct service *service)
 }
 
 static void write_caller(struct wire_stats *wire, const struct service *service,
-			 const struct rpc_peer *peer)
+			 const struct rpc_call *call)
 {
 	_Static_assert((int)ACCESS_ADMIN == WAYMARK__V1__ROLE__ROLE_ADMIN, "numbered alike");
-	const struct engine_owner owner = engine_owner(service->engine, peer->identity);
+	const struct policy_rule *rule = access_rule_of(call);
+	const char *name = access_owner(rule, rpc_call_peer(call));
+	const struct engine_owner owner = engine_owner(service->engine, name);
 
 	waymark__v1__caller__init(&wire->caller);
-	wire->caller.identity = (char *)peer->identity;
-	wire->caller.owner = (char *)peer->identity;
-	wire->caller.role = (Waymark__V1__Role)access_role(peer);
+	wire->caller.identity = (char *)rpc_call_peer(call)->identity;
+	wire->caller.owner = (char *)name;
+	wire->caller.role = (Waymark__V1__Role)rule->role;
+	wire->caller.quota = rule->quota;
 	wire->caller.mark_count = owner.marks;
 	wire->caller.highest_election_id = owner.election_id;
 }
@@ -142,13 +145,13 @@ static void write_limits(struct wire_stats *wire)
 }
 
 static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *response,
-			const struct service *service, const struct rpc_peer *peer)
+			const struct service *service, const struct rpc_call *call)
 {
 	struct datapath_fill fill = datapath_fill(service->datapath);
 
 	reply_header(&wire->header, service, engine_revision(service->engine));
 	write_node(wire, service);
-	write_caller(wire, service, peer);
+	write_caller(wire, service, call);
 	wire_write_counters(&wire->marked, datapath_marked(service->datapath));
 	write_table(wire, 0, WAYMARK__V1__KIND__KIND_HOST, fill.marks, fill.marks_capacity);
 	write_table(wire, 1, WAYMARK__V1__KIND__KIND_NETWORK, fill.networks,
@@ -205,7 +208,7 @@ void handle_stats(struct rpc_call *call, const ProtobufCMessage *message)
 	    scitag_stats_read(&scitags, service->datapath, service->registry) < 0) {
 		reply_out_of_memory(call);
 	} else {
-		write_stats(&wire, &response, service, rpc_call_peer(call));
+		write_stats(&wire, &response, service, call);
 		response.scitags = scitags.messages;
 		response.n_scitags = scitags.n;
 		rpc_call_finish(call, NULL, &response.base);

@@ -18,7 +18,9 @@ int submission_read_mark(const struct rpc_call *call, const Waymark__V1__Mark *m
 {
 	const struct service *service = rpc_call_service(call);
 
-	return wire_read_mark(message, service->registry, ret, fault);
+	int r = wire_read_mark(message, service->registry, ret, fault);
+
+	return r < 0 ? r : policy_check_mark(access_rule_of(call), ret, fault);
 }
 
 int submission_keep(struct rpc_call *call, const char **text, struct fault *fault)
@@ -42,16 +44,16 @@ static int read_owner(struct engine_op *op, struct rpc_call *call, const char *o
 		      struct fault *fault)
 {
 	const struct rpc_peer *peer = rpc_call_peer(call);
+	const struct policy_rule *rule = access_rule_of(call);
 	int r;
 
-	if (!owner[0] || strcmp(owner, peer->identity) == 0) {
-		op->owner = peer->identity;
+	op->owner = access_owner(rule, peer);
+	if (!owner[0] || strcmp(owner, op->owner) == 0)
 		return 0;
-	}
 	r = wire_check_text(owner, MARK_OWNER_MAX, "owner", fault);
 	if (r < 0)
 		return fault_prefix(fault, "options"), r;
-	if (access_role(peer) != ACCESS_ADMIN)
+	if (rule->role != ACCESS_ADMIN)
 		return fault_set(fault, FAULT_PERMISSION_DENIED, FAULT_REASON_NO_ACCESS,
 				 "options.owner", "%s may not write for owner %s",
 				 peer->identity, owner);
@@ -63,10 +65,12 @@ static int read_owner(struct engine_op *op, struct rpc_call *call, const char *o
 int submission_read_options(struct submission *submission, struct rpc_call *call,
 			    const Waymark__V1__WriteOptions *options, struct fault *fault)
 {
+	const struct policy_rule *rule = access_rule_of(call);
 	struct engine_op *op = &submission->engine;
 
 	submission->call = call;
-	op->is_admin = access_role(rpc_call_peer(call)) == ACCESS_ADMIN;
+	op->is_admin = rule->role == ACCESS_ADMIN;
+	op->quota = rule->quota;
 	op->lease_quota = SERVICE_LEASES_MAX;
 	op->election_id = options ? options->election_id : 0;
 	op->validate_only = options && options->validate_only;

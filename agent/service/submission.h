@@ -32,8 +32,8 @@ struct submission {
 int submission_read_options(struct submission *submission, struct rpc_call *call,
 			    const Waymark__V1__WriteOptions *options, struct fault *fault);
 
-/* wire_read_mark() for a mark that a call sets, whichever RPC it comes by: the one place where
- * a policy can be asked about marks. */
+/* wire_read_mark() for a mark that a call sets, whichever RPC it comes by, and what the policy
+ * says of it. */
 int submission_read_mark(const struct rpc_call *call, const Waymark__V1__Mark *message,
 			 struct engine_update *ret, struct fault *fault);
 

@@ -159,11 +159,13 @@ static grpc_channel *channel_create(const char *target, const struct waymark_opt
 	grpc_arg arguments[] = {
 		/* Doubles as the limit of one attempt to connect. */
 		argument(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, (int)options->connect_timeout_ms),
-		/* Agents restart in seconds; two minutes of back-off would be their outage. */
+		/* Agents restart in seconds; two minutes of back-off would be their outage. The
+		 * first pause is that of retry.c: a call finds a new attempt to connect. */
+		argument(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100),
 		argument(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000),
 		/* Finds a dead agent behind an idle connection. */
-		argument(GRPC_ARG_KEEPALIVE_TIME_MS, 30000),
-		argument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000),
+		argument(GRPC_ARG_KEEPALIVE_TIME_MS, (int)options->keepalive_time_ms),
+		argument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, (int)options->keepalive_timeout_ms),
 		argument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
 		argument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
 		/* Room for 4 KiB of error details in base64 and the rest. */

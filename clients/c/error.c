@@ -89,3 +89,41 @@ void error_add_details(struct waymark_error *error, const uint8_t *data, size_t 
 	for (size_t i = 0; status && i < status->n_details; i++)
 		add_detail(error, status->details[i]);
 }
+
+void error_add_pushback(struct waymark_error *error, const char *text, size_t length)
+{
+	int64_t value = 0;
+
+	for (size_t i = 0; i < length && value >= 0; i++)
+		value = text[i] >= '0' && text[i] <= '9' && value <= INT32_MAX
+				? value * 10 + (text[i] - '0')
+				: -1;
+	error->retry_after_ms = length ? value : -1;
+}
+
+const char *waymark_code_name(int code)
+{
+	static const char *const names[] = {
+		[WAYMARK_OK] = "OK",
+		[WAYMARK_CANCELLED] = "CANCELLED",
+		[WAYMARK_UNKNOWN] = "UNKNOWN",
+		[WAYMARK_INVALID_ARGUMENT] = "INVALID_ARGUMENT",
+		[WAYMARK_DEADLINE_EXCEEDED] = "DEADLINE_EXCEEDED",
+		[WAYMARK_NOT_FOUND] = "NOT_FOUND",
+		[WAYMARK_ALREADY_EXISTS] = "ALREADY_EXISTS",
+		[WAYMARK_PERMISSION_DENIED] = "PERMISSION_DENIED",
+		[WAYMARK_RESOURCE_EXHAUSTED] = "RESOURCE_EXHAUSTED",
+		[WAYMARK_FAILED_PRECONDITION] = "FAILED_PRECONDITION",
+		[WAYMARK_ABORTED] = "ABORTED",
+		[WAYMARK_OUT_OF_RANGE] = "OUT_OF_RANGE",
+		[WAYMARK_UNIMPLEMENTED] = "UNIMPLEMENTED",
+		[WAYMARK_INTERNAL] = "INTERNAL",
+		[WAYMARK_UNAVAILABLE] = "UNAVAILABLE",
+		[WAYMARK_DATA_LOSS] = "DATA_LOSS",
+		[WAYMARK_UNAUTHENTICATED] = "UNAUTHENTICATED",
+	};
+
+	if (code < 0 || code >= (int)(sizeof(names) / sizeof(names[0])))
+		return "UNKNOWN";
+	return names[code];
+}

@@ -16,4 +16,8 @@ __attribute__((format(printf, 4, 5))) int error_set(struct waymark_error *error,
  * none change nothing. */
 void error_add_details(struct waymark_error *error, const uint8_t *data, size_t length);
 
+/* Adds what a trailer `grpc-retry-pushback-ms` says: milliseconds; anything that is no such
+ * number says "do not come back", as gRFC A6 has it. */
+void error_add_pushback(struct waymark_error *error, const char *text, size_t length);
+
 #endif

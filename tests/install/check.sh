@@ -37,3 +37,15 @@ libraries=$(pkg-config --variable=libdir waymark)
 "$compiler" $flags $(pkg-config --cflags waymark) -o "$prefix/program" "$prefix/program.c" \
 	$(pkg-config --libs waymark) -Wl,-rpath,"$libraries"
 "$prefix/program"
+for header in "$prefix"/include/waymark/*.h; do
+	echo "#include <waymark/${header##*/}>" >"$prefix/header.c"
+	# shellcheck disable=SC2046
+	"$compiler" -std=c11 -Wall -Werror -fsyntax-only $(pkg-config --cflags waymark) \
+		"$prefix/header.c"
+done
+for example in "$prefix"/share/doc/waymark/examples/*.c; do
+	# shellcheck disable=SC2046,SC2086
+	"$compiler" $flags $(pkg-config --cflags waymark) -o "${example%.c}" "$example" \
+		$(pkg-config --libs waymark) -pthread -Wl,-rpath,"$libraries"
+done
+[ "$(nm -D --defined-only "$libraries/libwaymark.so" | grep -c ' T waymark_\(watch\|replace\)_')" = 8 ]

@@ -36,7 +36,9 @@ int run(const char **argv)
 	release_result();
 	out = open_memstream(&result.out, &size);
 	err = open_memstream(&result.err, &size);
+	fake_agent_sync(agent);
 	result.code = cli_run(argv, out, err);
+	fake_agent_sync(agent);
 	assert_int_equal(fclose(out), 0);
 	assert_int_equal(fclose(err), 0);
 	return result.code;

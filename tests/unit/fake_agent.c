@@ -18,9 +18,13 @@
 #include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
 
+#include "google/rpc/error_details.pb-c.h"
+#include "google/rpc/status.pb-c.h"
+
 struct fake_agent {
 	fake_handler *handler;
 	void *user;
+	pthread_mutex_t lock; /* held while the handler runs */
 	char directory[64];
 	char target[128];
 	grpc_server *server;
@@ -48,59 +52,109 @@ static void run(struct fake_agent *agent, grpc_call *call, const grpc_op *operat
 		;
 }
 
-static void send_answer(struct fake_agent *agent, grpc_call *call, struct fake_answer *answer)
+static void send_message(struct fake_agent *agent, grpc_call *call, const uint8_t *bytes,
+			 size_t length)
+{
+	grpc_slice body = grpc_slice_from_copied_buffer((const char *)bytes, length);
+	grpc_byte_buffer *message = grpc_raw_byte_buffer_create(&body, 1);
+
+	run(agent, call,
+	    &(grpc_op){.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = message},
+	    1);
+	grpc_byte_buffer_destroy(message);
+	grpc_slice_unref(body);
+}
+
+static size_t answer_trailers(const struct fake_answer *answer, grpc_metadata ret[static 2])
+{
+	size_t count = 0;
+
+	if (answer->details_length)
+		ret[count++] = (grpc_metadata){
+			.key = grpc_slice_from_static_string("grpc-status-details-bin"),
+			.value = grpc_slice_from_copied_buffer((const char *)answer->details,
+							       answer->details_length),
+		};
+	if (answer->pushback)
+		ret[count++] = (grpc_metadata){
+			.key = grpc_slice_from_static_string("grpc-retry-pushback-ms"),
+			.value = grpc_slice_from_copied_string(answer->pushback),
+		};
+	return count;
+}
+
+/* Sends the status, unless the answer is to hang, and waits for the end of the call. */
+static void send_status(struct fake_agent *agent, grpc_call *call, struct fake_answer *answer)
 {
 	int cancelled;
-	grpc_slice body = grpc_slice_from_copied_buffer((const char *)answer->response,
-							answer->response_length);
-	grpc_byte_buffer *message = grpc_raw_byte_buffer_create(&body, 1);
+	grpc_metadata trailers[2];
+	size_t count = answer_trailers(answer, trailers);
 	grpc_slice text = grpc_slice_from_copied_string(answer->message ? answer->message : "");
-	grpc_metadata trailer = {
-		.key = grpc_slice_from_static_string("grpc-status-details-bin"),
-		.value = grpc_slice_from_copied_buffer((const char *)answer->details,
-						       answer->details_length),
-	};
-	grpc_op operations[4] = {
+	const grpc_op operations[] = {
 		{.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
 		 .data.recv_close_on_server.cancelled = &cancelled},
-		{.op = GRPC_OP_SEND_INITIAL_METADATA},
 		{.op = GRPC_OP_SEND_STATUS_FROM_SERVER,
 		 .data.send_status_from_server = {.status = (grpc_status_code)answer->code,
 						  .status_details = &text,
-						  .trailing_metadata = &trailer,
-						  .trailing_metadata_count =
-							  answer->details_length ? 1 : 0}},
-		{.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = message},
+						  .trailing_metadata = trailers,
+						  .trailing_metadata_count = count}},
 	};
-	bool with_message = !answer->code && !answer->silent;
 
-	run(agent, call, operations, answer->hang ? 1 : 3 + (with_message ? 1 : 0));
-	grpc_byte_buffer_destroy(message);
-	grpc_slice_unref(body);
+	run(agent, call, operations, answer->hang ? 1 : 2);
+	for (size_t i = 0; i < count; i++)
+		grpc_slice_unref(trailers[i].value);
 	grpc_slice_unref(text);
-	grpc_slice_unref(trailer.value);
+}
+
+static void send_answer(struct fake_agent *agent, grpc_call *call, struct fake_answer *answer)
+{
+	const uint8_t *bytes = answer->bytes;
+
+	run(agent, call, &(grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA}, 1);
+	for (size_t i = 0; i < answer->count && !answer->silent; bytes += answer->lengths[i++])
+		send_message(agent, call, bytes, answer->lengths[i]);
+	if (!answer->count && !answer->code && !answer->silent && !answer->hang)
+		send_message(agent, call, bytes, 0);
+	send_status(agent, call, answer);
+}
+
+/* Hands the next request to the handler. False: it was the last one. */
+static bool read_request(struct fake_agent *agent, grpc_call *call, const char *path,
+			 struct fake_answer *answer)
+{
+	grpc_byte_buffer *message = NULL;
+	grpc_byte_buffer_reader reader;
+	grpc_slice request = grpc_empty_slice();
+	bool last;
+
+	run(agent, call,
+	    &(grpc_op){.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &message},
+	    1);
+	last = !message;
+	if (message && grpc_byte_buffer_reader_init(&reader, message)) {
+		request = grpc_byte_buffer_reader_readall(&reader);
+		grpc_byte_buffer_reader_destroy(&reader);
+	}
+	answer->read_on = false;
+	pthread_mutex_lock(&agent->lock);
+	agent->handler(path, last ? NULL : GRPC_SLICE_START_PTR(request),
+		       GRPC_SLICE_LENGTH(request), answer, agent->user);
+	pthread_mutex_unlock(&agent->lock);
+	grpc_slice_unref(request);
+	grpc_byte_buffer_destroy(message);
+	return answer->read_on && !last;
 }
 
 static void serve(struct fake_agent *agent, grpc_call *call, const grpc_call_details *details)
 {
 	struct fake_answer *answer = calloc(1, sizeof(*answer));
 	char *path = grpc_slice_to_c_string(details->method);
-	grpc_byte_buffer *message = NULL;
-	grpc_byte_buffer_reader reader;
-	grpc_slice request;
 
-	run(agent, call,
-	    &(grpc_op){.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &message},
-	    1);
-	if (!answer || !message || !grpc_byte_buffer_reader_init(&reader, message))
+	if (!answer)
 		abort();
-	request = grpc_byte_buffer_reader_readall(&reader);
-	agent->handler(path, GRPC_SLICE_START_PTR(request), GRPC_SLICE_LENGTH(request), answer,
-		       agent->user);
+	while (read_request(agent, call, path, answer))
+		;
 	send_answer(agent, call, answer);
-	grpc_slice_unref(request);
-	grpc_byte_buffer_reader_destroy(&reader);
-	grpc_byte_buffer_destroy(message);
 	gpr_free(path);
 	free(answer);
 }
@@ -133,32 +187,21 @@ static void *agent_thread(void *pointer)
 	return NULL;
 }
 
-struct fake_agent *fake_agent_new(fake_handler *handler, void *user)
+void fake_agent_start(struct fake_agent *agent)
 {
-	struct fake_agent *agent = calloc(1, sizeof(*agent));
-	grpc_server_credentials *credentials;
+	grpc_server_credentials *credentials = grpc_insecure_server_credentials_create();
 
-	assert_non_null(agent);
-	agent->handler = handler;
-	agent->user = user;
-	(void)snprintf(agent->directory, sizeof(agent->directory), "/tmp/fake_agent.XXXXXX");
-	assert_non_null(mkdtemp(agent->directory));
-	(void)snprintf(agent->target, sizeof(agent->target), "unix:%s/socket",
-		       agent->directory);
-	grpc_init();
 	agent->server = grpc_server_create(NULL, NULL);
 	agent->queue = grpc_completion_queue_create_for_next(NULL);
 	grpc_server_register_completion_queue(agent->server, agent->queue, NULL);
-	credentials = grpc_insecure_server_credentials_create();
 	assert_int_not_equal(
 		grpc_server_add_http2_port(agent->server, agent->target, credentials), 0);
 	grpc_server_credentials_release(credentials);
 	grpc_server_start(agent->server);
 	assert_int_equal(pthread_create(&agent->thread, NULL, agent_thread, agent), 0);
-	return agent;
 }
 
-void fake_agent_free(struct fake_agent *agent)
+void fake_agent_stop(struct fake_agent *agent)
 {
 	grpc_server_shutdown_and_notify(agent->server, agent->queue, &shutdown_tag);
 	grpc_server_cancel_all_calls(agent->server);
@@ -168,10 +211,41 @@ void fake_agent_free(struct fake_agent *agent)
 		;
 	grpc_server_destroy(agent->server);
 	grpc_completion_queue_destroy(agent->queue);
-	grpc_shutdown();
+	agent->server = NULL;
 	(void)unlink(agent->target + strlen("unix:"));
+}
+
+struct fake_agent *fake_agent_new(fake_handler *handler, void *user)
+{
+	struct fake_agent *agent = calloc(1, sizeof(*agent));
+
+	assert_non_null(agent);
+	agent->handler = handler;
+	agent->user = user;
+	pthread_mutex_init(&agent->lock, NULL);
+	(void)snprintf(agent->directory, sizeof(agent->directory), "/tmp/fake_agent.XXXXXX");
+	assert_non_null(mkdtemp(agent->directory));
+	(void)snprintf(agent->target, sizeof(agent->target), "unix:%s/socket",
+		       agent->directory);
+	grpc_init();
+	fake_agent_start(agent);
+	return agent;
+}
+
+void fake_agent_free(struct fake_agent *agent)
+{
+	if (agent->server)
+		fake_agent_stop(agent);
+	grpc_shutdown();
 	(void)rmdir(agent->directory);
+	pthread_mutex_destroy(&agent->lock);
 	free(agent);
+}
+
+void fake_agent_sync(struct fake_agent *agent)
+{
+	pthread_mutex_lock(&agent->lock);
+	pthread_mutex_unlock(&agent->lock);
 }
 
 const char *fake_agent_target(const struct fake_agent *agent)
@@ -179,11 +253,34 @@ const char *fake_agent_target(const struct fake_agent *agent)
 	return agent->target;
 }
 
+void fake_answer_reason(struct fake_answer *answer, const char *reason)
+{
+	Google__Rpc__ErrorInfo info = GOOGLE__RPC__ERROR_INFO__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	Google__Protobuf__Any *anys[] = {&any};
+	Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+	uint8_t packed[256];
+
+	info.reason = (char *)reason;
+	if (google__rpc__error_info__get_packed_size(&info) > sizeof(packed))
+		abort();
+	any.type_url = (char *)"type.googleapis.com/google.rpc.ErrorInfo";
+	any.value.data = packed;
+	any.value.len = google__rpc__error_info__pack(&info, packed);
+	status.n_details = 1;
+	status.details = anys;
+	answer->details_length = google__rpc__status__pack(&status, answer->details);
+}
+
 void fake_answer_message(struct fake_answer *answer, const ProtobufCMessage *message)
 {
-	size_t length = protobuf_c_message_get_packed_size(message);
+	size_t used = 0;
 
-	if (length > sizeof(answer->response))
+	for (size_t i = 0; i < answer->count; i++)
+		used += answer->lengths[i];
+	if (answer->count == FAKE_MESSAGES_MAX ||
+	    used + protobuf_c_message_get_packed_size(message) > sizeof(answer->bytes))
 		abort();
-	answer->response_length = protobuf_c_message_pack(message, answer->response);
+	answer->lengths[answer->count++] =
+		protobuf_c_message_pack(message, answer->bytes + used);
 }

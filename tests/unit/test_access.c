@@ -5,11 +5,34 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "core/fault.h"
 #include "service/access.h"
 #include "service/service.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct policy *policy;
+static struct service service;
+
+static int set_up(void **state)
+{
+	(void)state;
+	if (policy_builtin(&policy) < 0)
+		return -1;
+	policy->rules[1].role = ACCESS_VIEWER;
+	policy->rules[1].owner = strdup("team");
+	service.policy = policy;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	policy_free(policy);
+	return 0;
+}
 
 static const struct {
 	struct rpc_peer peer;
@@ -17,34 +40,36 @@ static const struct {
 } peers[] = {
 	{{.transport = RPC_TRANSPORT_UNIX, .uid = 0, .identity = "unix:uid=0"}, ACCESS_ADMIN},
 	{{.transport = RPC_TRANSPORT_UNIX, .uid = 1, .identity = "unix:uid=1"}, ACCESS_NONE},
-	{{.transport = RPC_TRANSPORT_UNIX, .uid = (uid_t)-1, .identity = "unix:uid=?"},
-	 ACCESS_NONE},
-	{{.transport = RPC_TRANSPORT_TLS, .uid = (uid_t)-1, .identity = "cn:c"}, ACCESS_ADMIN},
+	{{.transport = RPC_TRANSPORT_TLS, .uid = (uid_t)-1, .identity = "cn:c"}, ACCESS_NONE},
 	/* No name, no access, whatever the certificate; nor by a uid that no TLS peer has. */
 	{{.transport = RPC_TRANSPORT_TLS, .uid = 0, .identity = ""}, ACCESS_NONE},
-	{{.transport = RPC_TRANSPORT_INSECURE, .identity = "insecure:loopback"}, ACCESS_ADMIN},
-	{{.transport = (enum rpc_transport)99, .uid = 0, .identity = "x"}, ACCESS_NONE},
+	{{.transport = RPC_TRANSPORT_INSECURE, .identity = "insecure:loopback"}, ACCESS_VIEWER},
 };
-
-static void test_roles(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < LENGTH(peers); i++)
-		assert_int_equal(access_role(&peers[i].peer), peers[i].role);
-}
 
 static void test_admission(void **state)
 {
-	const struct rpc_method method = {.path = "/waymark.v1.MarkerService/Stats"};
+	static const enum access_role needs[] = {ACCESS_VIEWER, ACCESS_WRITER, ACCESS_ADMIN};
 
 	(void)state;
-	for (size_t i = 0; i < LENGTH(peers); i++) {
+	for (size_t i = 0; i < LENGTH(peers) * LENGTH(needs); i++) {
+		const struct rpc_peer *peer = &peers[i / LENGTH(needs)].peer;
+		const struct rpc_method method = {.path = "/x.Y/Z",
+						  .needs = needs[i % LENGTH(needs)]};
+		const bool may = peers[i / LENGTH(needs)].role >= needs[i % LENGTH(needs)];
 		struct rpc_status status = {.code = 0};
-		bool admitted = service_admit(&peers[i].peer, &method, NULL, &status);
 
-		assert_int_equal(admitted, peers[i].role == ACCESS_ADMIN);
-		assert_int_equal(status.code, admitted ? FAULT_NONE : FAULT_PERMISSION_DENIED);
+		assert_int_equal(service_admit(peer, &method, &service, &status), may);
+		assert_int_equal(status.code, may ? FAULT_NONE : FAULT_PERMISSION_DENIED);
 	}
+}
+
+static void test_owner(void **state)
+{
+	(void)state;
+	assert_string_equal(access_owner(access_rule(&service, &peers[0].peer), &peers[0].peer),
+			    "unix:uid=0");
+	assert_string_equal(access_owner(access_rule(&service, &peers[4].peer), &peers[4].peer),
+			    "team");
 }
 
 static void test_refusal_names_caller_and_method(void **state)
@@ -53,7 +78,7 @@ static void test_refusal_names_caller_and_method(void **state)
 	struct rpc_status status = {.code = 0};
 
 	(void)state;
-	assert_false(service_admit(&peers[1].peer, &method, NULL, &status));
+	assert_false(service_admit(&peers[1].peer, &method, &service, &status));
 	assert_string_equal(status.reason, FAULT_REASON_NO_ACCESS);
 	assert_string_equal(status.message,
 			    "unix:uid=1 may not call /waymark.v1.MarkerService/Stats");
@@ -62,10 +87,10 @@ static void test_refusal_names_caller_and_method(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_admission),
+		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_refusal_names_caller_and_method),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -103,6 +103,16 @@ static const struct {
 	{{.target = "unix:/x", .connect_timeout_ms = INT64_MAX},
 	 WAYMARK_INVALID_ARGUMENT,
 	 "connect_timeout_ms"},
+	{{.target = "unix:/x", .replace_timeout_ms = -1},
+	 WAYMARK_INVALID_ARGUMENT,
+	 "replace_timeout_ms"},
+	/* Agents would end the connection. */
+	{{.target = "unix:/x", .keepalive_time_ms = 9999},
+	 WAYMARK_INVALID_ARGUMENT,
+	 "keepalive_time_ms"},
+	{{.target = "unix:/x", .keepalive_timeout_ms = -1},
+	 WAYMARK_INVALID_ARGUMENT,
+	 "keepalive_timeout_ms"},
 };
 
 static void test_refused_options(void **state)
@@ -127,7 +137,7 @@ static void test_accepted_options(void **state)
 		{.target = "unix:/x"},
 		/* Files of the environment do no harm to a unix socket. */
 		{.target = "unix:/x", .tls_ca = "/nonexistent"},
-		{.target = "unix:/x", .call_timeout_ms = 1},
+		{.target = "unix:/x", .call_timeout_ms = 1, .keepalive_time_ms = 10000},
 	};
 
 	(void)state;

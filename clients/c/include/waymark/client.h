@@ -15,7 +15,10 @@
  * free_unpacked function (allocator NULL).
  *
  * Every function that can fail returns 0 or an enum waymark_code and then says more in *error,
- * which may be NULL; outputs are untouched on failure.
+ * which may be NULL; outputs are untouched on failure. Times are milliseconds.
+ *
+ * The two streams have headers of their own: waymark/replace.h declares all marks of an owner,
+ * waymark/watch.h follows the marks.
  *
  * A program that forks must do so before its first waymark_open().
  */
@@ -68,7 +71,9 @@ struct waymark_error {
 		char key[64];
 		char value[256];
 	} metadata[WAYMARK_ERROR_METADATA]; /* ErrorInfo.metadata; pairs beyond these drop */
-	int64_t retry_after_ms; /* RetryInfo: not before that many milliseconds; 0: not said */
+	/* When the agent wants the call again (RetryInfo, grpc-retry-pushback-ms): not before
+	 * so many milliseconds; 0: it did not say; negative: not at all. */
+	int64_t retry_after_ms;
 };
 
 /* What to connect to, and how. Zero is the default of every member but `target`. Strings and
@@ -89,29 +94,54 @@ struct waymark_options {
 	bool insecure;
 	/* Milliseconds to connect, name resolution and handshake included. 0: 5,000. */
 	int64_t connect_timeout_ms;
-	/* Milliseconds from the start of a call until its answer. 0: 10,000. */
+	/* Milliseconds from the start of a call until its answer, all attempts and the pauses
+	 * between them included. 0: 10,000. */
 	int64_t call_timeout_ms;
+	/* Milliseconds from waymark_replace_begin() until the answer to the commit. 0: 300,000.
+	 */
+	int64_t replace_timeout_ms;
+	/* How often a call is made at most, see below; 1: never again. 0: 5. */
+	unsigned int max_attempts;
+	/* A call waits for an agent that cannot be reached, for instance while it restarts,
+	 * until its time is over. Without, such an attempt fails at once. */
+	bool wait_for_ready;
+	/* Milliseconds without anything from the agent until it is asked for a sign of life,
+	 * and that it may take to answer; then the connection is lost (UNAVAILABLE). Agents end
+	 * connections that ask more often than every 10,000, so less is refused. 0: 30,000 and
+	 * 10,000. */
+	int64_t keepalive_time_ms;
+	int64_t keepalive_timeout_ms;
 };
 
 struct waymark_client;
 
 /*
- * Makes a client. Connects with the first call, not here; reconnects by itself after that. A
- * call while the agent cannot be reached fails at once (UNAVAILABLE) with the reason.
+ * Makes a client. Connects with the first call, not here; reconnects by itself after that.
  * INVALID_ARGUMENT: the option that error->field names is missing, malformed or contradicts
  * another one. FAILED_PRECONDITION: its file cannot be read or holds no PEM.
  */
 int waymark_open(const struct waymark_options *options, struct waymark_client **ret,
 		 struct waymark_error *error);
 
-/* No call may be under way or follow. NULL is fine. */
+/* No call may be under way or follow, and no replace or watch be open. NULL is fine. */
 void waymark_close(struct waymark_client *client);
 
 /*
  * The calls of waymark.v1.MarkerService. Their errors are those of marker.proto and these:
  * UNAVAILABLE: no connection. DEADLINE_EXCEEDED: no answer within call_timeout_ms; the agent
- * may have done the work (repeating any write is safe). INTERNAL: an answer that cannot be
- * read, or no memory.
+ * may have done the work. INTERNAL: an answer that cannot be read, or no memory.
+ *
+ * What is repeated, up to max_attempts times in all: a call that ends with UNAVAILABLE (whether
+ * the agent said so, was not reached or was lost on the way), with CANCELLED (nobody here
+ * cancels: an agent that stops does), or with RESOURCE_EXHAUSTED where the agent says when to
+ * come back. Nothing is where it says not to, where credentials can open no connection, or
+ * where the pause would outlast call_timeout_ms. The pause is what the agent asks for; else 100
+ * ms, doubled with each attempt up to 5 s, less a random part of up to a half.
+ *
+ * Repeating a write is safe. But where the answer to an attempt that was carried out got lost,
+ * the next one finds its work done: SetMark is then UNCHANGED, or ALREADY_EXISTS or ABORTED if
+ * it had a precondition; ClearMark and RevokeLease are ABSENT, and final counters are in the
+ * watch only; GrantLease leaves a lease that nobody uses, until it expires.
  */
 int waymark_set_mark(struct waymark_client *client, const Waymark__V1__SetMarkRequest *request,
 		     Waymark__V1__SetMarkResponse **ret, struct waymark_error *error);
@@ -126,10 +156,29 @@ int waymark_list_marks(struct waymark_client *client,
 		       Waymark__V1__ListMarksResponse **ret, struct waymark_error *error);
 int waymark_stats(struct waymark_client *client, const Waymark__V1__StatsRequest *request,
 		  Waymark__V1__StatsResponse **ret, struct waymark_error *error);
+/* With CONTINUE_ON_ERROR, 0 says that the batch was carried out, not that every update was:
+ * see `failed` and `results`. */
+int waymark_apply_marks(struct waymark_client *client,
+			const Waymark__V1__ApplyMarksRequest *request,
+			Waymark__V1__ApplyMarksResponse **ret, struct waymark_error *error);
+int waymark_grant_lease(struct waymark_client *client,
+			const Waymark__V1__GrantLeaseRequest *request,
+			Waymark__V1__GrantLeaseResponse **ret, struct waymark_error *error);
+int waymark_renew_lease(struct waymark_client *client,
+			const Waymark__V1__RenewLeaseRequest *request,
+			Waymark__V1__RenewLeaseResponse **ret, struct waymark_error *error);
+int waymark_revoke_lease(struct waymark_client *client,
+			 const Waymark__V1__RevokeLeaseRequest *request,
+			 Waymark__V1__RevokeLeaseResponse **ret, struct waymark_error *error);
+/* One page, as waymark_list_marks(). */
+int waymark_list_leases(struct waymark_client *client,
+			const Waymark__V1__ListLeasesRequest *request,
+			Waymark__V1__ListLeasesResponse **ret, struct waymark_error *error);
 
 /*
  * Any unary method: path "/package.Service/Method", request of its input type, answer of type
- * `response`. Errors as above. *ret is freed with protobuf_c_message_free_unpacked().
+ * `response`. Errors and repetition as above. *ret is freed with
+ * protobuf_c_message_free_unpacked().
  */
 int waymark_call(struct waymark_client *client, const char *path,
 		 const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response,

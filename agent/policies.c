@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policies.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/policy.h"
+
+void policies_done(struct policies *policies)
+{
+	for (size_t i = 0; i < policies->n; i++)
+		policy_free(policies->items[i]);
+	free(policies->items);
+	*policies = (struct policies){.items = NULL};
+}
+
+int policies_load(struct policies *policies, const char *path, const struct registry *registry,
+		  char *error)
+{
+	struct policy **items =
+		reallocarray(policies->items, policies->n + 1, sizeof(struct policy *));
+	int r = -ENOMEM;
+
+	if (items) {
+		policies->items = items;
+		r = path ? policy_load(path, registry, &items[policies->n], error)
+			 : policy_builtin(&items[policies->n]);
+	}
+	if (r == -ENOMEM)
+		strcpy(error, "no memory for the policy");
+	policies->n += r == 0;
+	return r;
+}
+
+const struct policy *policies_newest(const struct policies *policies)
+{
+	return policies->items[policies->n - 1];
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The policy in use, and those that were before it: like registries, they stay until the end,
+ * because calls may still look at them. Main thread only.
+ */
+#ifndef WAYMARK_POLICIES_H
+#define WAYMARK_POLICIES_H
+
+#include <stddef.h>
+
+struct policy;
+struct registry;
+
+struct policies {
+	struct policy **items; /* the newest last */
+	size_t n;
+};
+
+void policies_done(struct policies *policies);
+
+/* Reads the file anew (NULL: what holds without one). 0, or negative errno with an error of
+ * POLICY_ERROR_MAX octets; nothing has changed then. */
+int policies_load(struct policies *policies, const char *path, const struct registry *registry,
+		  char *error);
+
+const struct policy *policies_newest(const struct policies *policies);
+
+#endif
