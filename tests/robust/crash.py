@@ -292,9 +292,14 @@ class Loop:
                 return
             self._marking = True
             self.starts.append(time.monotonic() - began)
-            self._settle()
-            if not self._lease:
-                self._grant_lease()
+            try:
+                self._settle()
+                if not self._lease:
+                    self._grant_lease()
+            except Refused as refused:
+                check(failpoint and agent.ends_in(5), "refused:", refused)
+                self._note_unserved(f"{name} while looking")
+                return
             players = [Player(self._stage.target, self._flows, f"{self._seed}:{self.crashes}:{n}",
                               self._versions, self._lease) for n in range(CLIENTS)]  # fmt: skip
             fired = agent.ends_in(0.5 if failpoint else self._random.uniform(0.05, 0.5))
