@@ -181,14 +181,15 @@ def record(stage: Stage, seed: int, seconds: float):
 
 
 def replay(journal: Journal, history: History, seed: int, images: int, syncs: bool = True) -> int:
-    """Cuts the power before and after each sync; answers how many images were good.
+    """Cuts the power before each write, before and after each sync; answers how many images were
+    good.
 
     images: about how many. syncs: False forgets all of the second half but those of O_DSYNC, as
     a store that forgets to sync would.
     """
     dice = random.Random(seed)
-    moments = sum(kind in (_SYNCED, _WRITE_SYNCED) for kind, *_ in journal.entries)
-    share = min(1, images / (3 * moments))
+    syncs_noted = sum(kind in (_SYNCED, _WRITE_SYNCED) for kind, *_ in journal.entries)
+    share = min(1, images / (len(journal.entries) + 2 * syncs_noted))
     disk, reader = Disk(), Reader()
 
     def cut(chance: float, when: int) -> None:
@@ -201,12 +202,13 @@ def replay(journal: Journal, history: History, seed: int, images: int, syncs: bo
 
     try:
         for number, (kind, offset, when, data) in enumerate(journal.entries):
-            if kind in (_WRITE, _LENGTH):
-                disk.write(offset, data if kind == _WRITE else None)
-                continue
             looked_at = dice.random() < share
             if looked_at:
                 cut(dice.choice([0, 0.1, 0.5, 0.9]), when)
+            if kind in (_WRITE, _LENGTH):
+                disk.write(offset, data if kind == _WRITE else None)
+                continue
+            if looked_at:
                 cut(1, when)
             if kind == _WRITE_SYNCED:
                 disk.sync_last()
