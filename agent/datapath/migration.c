@@ -115,7 +115,7 @@ static int entry_copy(const struct entry *entry, void *user)
 	struct match match;
 	uint32_t slot;
 
-	if (!entry_read(entry, &match, &slot) || slot >= copy->old->slots)
+	if (!old_maps_read(copy->old, entry, &match, &slot))
 		return 0; /* no agent has made it */
 	table_batch_add(&copy->datapath->batch, copy->table, &match, slot_copy(copy, slot));
 	return copy->datapath->batch.n < TABLE_BATCH ? 0 : batch_copy(copy);
@@ -218,7 +218,7 @@ static int entry_count(const struct entry *entry, void *user)
 	struct match match;
 	uint32_t old, slot;
 
-	if (!entry_read(entry, &match, &old) || old >= count->old->slots ||
+	if (!old_maps_read(count->old, entry, &match, &old) ||
 	    !old_maps_has_counted(count->old, old))
 		return 0;
 	slot = slot_now(count->datapath, entry);

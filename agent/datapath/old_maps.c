@@ -148,6 +148,24 @@ void old_maps_close(struct old_maps *maps)
 	free(maps);
 }
 
+/* Version 3 has other tags. */
+bool old_maps_read(const struct old_maps *maps, const struct entry *entry,
+		   struct match *ret_match, uint32_t *ret_slot)
+{
+	const struct exact_key *key = &entry->key.exact;
+	uint32_t slot = entry->value & ENTRY_SLOT_MASK;
+	struct entry now = *entry;
+
+	if (slot >= maps->slots)
+		return false;
+	if (entry->kind == ENTRY_EXACT) {
+		if (entry->value != entry_tagged_in((uint32_t)maps->version, key, slot))
+			return false;
+		now.value = entry_tagged(key, slot);
+	}
+	return entry_read(&now, ret_match, ret_slot);
+}
+
 uint64_t old_maps_word(const struct old_array *array, uint32_t index)
 {
 	const uint64_t *words = array->memory;

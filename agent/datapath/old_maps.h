@@ -33,6 +33,10 @@ struct old_maps {
 int old_maps_open(const char *folder, struct old_maps **ret);
 void old_maps_close(struct old_maps *maps);
 
+/* The match and the slot of an entry. False, and both untouched: no agent has made it. */
+bool old_maps_read(const struct old_maps *maps, const struct entry *entry,
+		   struct match *ret_match, uint32_t *ret_slot);
+
 /* Words of it; 0 where the index is beyond its end. */
 uint64_t old_maps_word(const struct old_array *array, uint32_t index);
 

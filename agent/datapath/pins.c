@@ -343,6 +343,7 @@ int pins_replace(const struct marker *programs, const char *dir, unsigned *ret_o
 	if (error)
 		return error;
 	old = pins_old_folder(dir, number);
+	FAILPOINT("while-migrating");
 	error = folder_rename(&present, &old);
 	FAILPOINT("while-migrating");
 	if (!error)

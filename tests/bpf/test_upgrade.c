@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <linux/if_ether.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
@@ -124,7 +125,8 @@ static int claim(const struct match *match, uint32_t found, void *user)
 {
 	const struct mark_action action = marks_raw(NODE_LABEL);
 
-	slot = found;
+	if (match->kind == MARK_HOST || !slot)
+		slot = found;
 	return datapath_claim(user, match, found, &action, 0);
 }
 
@@ -139,6 +141,7 @@ static void start(enum attach_mode mode, uint32_t marks)
 
 	if (pin_folder_open(NODE_PIN_DIR, &pins, error))
 		fail_msg("%s", error);
+	slot = 0;
 	if (datapath_open(&options, &datapath))
 		fail_msg("%s", datapath_last_message());
 	assert_int_equal(datapath_each_pinned(datapath, claim, datapath), 0);
@@ -158,15 +161,20 @@ static uint64_t counted(void)
 	return packets;
 }
 
+static void packets_pass(struct traffic_test *test)
+{
+	unsigned long mark = atomic_load(&test->sent) + PACKETS_BETWEEN;
+
+	while (atomic_load(&test->sent) < mark)
+		;
+}
+
 static void upgrade_often(enum attach_mode mode, struct traffic_test *test)
 {
 	uint64_t before = 0;
 
 	for (uint32_t i = 0; i < UPGRADES; i++) {
-		unsigned long mark = atomic_load(&test->sent) + PACKETS_BETWEEN;
-
-		while (atomic_load(&test->sent) < mark)
-			;
+		packets_pass(test);
 		before = counted();
 		leave();
 		start(mode, 16 + i % 3);
@@ -209,6 +217,45 @@ static void by_clsact(void **state)
 	no_packet_is_unmarked(ATTACH_CLSACT);
 }
 
+static uint64_t version(void)
+{
+	const uint32_t index = CONTROL_VERSION;
+	int control = bpf_obj_get(NODE_PIN_DIR "/maps/control");
+	uint64_t version = 0;
+
+	assert_true(control >= 0);
+	assert_int_equal(bpf_map_lookup_elem(control, &index, &version), 0);
+	close(control);
+	return version;
+}
+
+static void an_older_layout_is_replaced(void **state)
+{
+	struct traffic_test test = {.capture = capture_open()};
+	pthread_t sender, observer;
+
+	(void)state;
+	datapath_close(datapath);
+	datapath = NULL;
+	node_run("%s %s wm0", PREVIOUS_AGENT, NODE_PIN_DIR);
+	assert_int_equal(version(), ABI_VERSION - 1);
+	assert_int_equal(pthread_create(&observer, NULL, look_on, &test), 0);
+	assert_int_equal(pthread_create(&sender, NULL, send_on, &test), 0);
+	packets_pass(&test);
+	start(ATTACH_NONE, 8);
+	packets_pass(&test);
+	atomic_store(&test.over, true);
+	pthread_join(sender, NULL);
+	pthread_join(observer, NULL);
+	close(test.capture);
+	assert_int_equal(version(), ABI_VERSION);
+	assert_int_equal(datapath_fill(datapath).marks, 1);
+	assert_int_equal(datapath_fill(datapath).networks, 1);
+	assert_int_equal(test.unmarked, 0);
+	assert_int_equal(counted(), test.sent);
+	assert_int_equal(access(NODE_PIN_DIR "/maps-old-1", F_OK), -1);
+}
+
 /* An agent that was killed between the two leaves all of these. */
 static void all_sets_are_cleaned_up(void **state)
 {
@@ -237,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(by_tcx),
 		TEST(by_clsact),
+		TEST(an_older_layout_is_replaced),
 		TEST(all_sets_are_cleaned_up),
 	};
 

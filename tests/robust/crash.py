@@ -39,7 +39,7 @@ _PAYLOAD = struct.Struct("!II")
 # Where the agent kills itself, and at which pass at the latest.
 WRITING = {"after-receive": 300, "before-map": 150, "inside-batch": 300, "after-map": 150,
            "after-commit": 150}  # fmt: skip
-STARTING = {"while-pinning": 12, "while-attaching": 1, "while-migrating": 4}
+STARTING = {"while-pinning": 12, "while-attaching": 1, "while-migrating": 5}
 
 
 def written(key: int, version: int) -> tuple[int, int]:
@@ -165,6 +165,7 @@ class Loop:
         self._probes = itertools.count()
         self._attach = "auto"
         self._lease = 0
+        self._migrating = False  # an agent may be the first to find another size
         self._marking = False  # what was in force is, whether an agent runs or not
         self.crashes = 0
         self.deaths: list[str] = []
@@ -246,9 +247,10 @@ class Loop:
             self._stage.forget_pins()
             self._marking = False
         if how == "while-migrating":
-            if not self._marking:
+            if not self._marking or self._migrating:
                 return
             self._stage.resize()
+            self._migrating = True
         failpoint = self._draw(how, STARTING[how]) if how in STARTING else ""
         agent = self._start(failpoint)
         with contextlib.ExitStack() as stack:
@@ -291,6 +293,7 @@ class Loop:
                 self._note_unserved(f"{name} at the start")
                 return
             self._marking = True
+            self._migrating = False
             self.starts.append(time.monotonic() - began)
             try:
                 self._settle()
