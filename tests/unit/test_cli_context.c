@@ -103,8 +103,7 @@ static void test_relative_paths(void **state)
 	/* In the file they belong to its directory, on the command line to ours. */
 	(void)write_file("contexts: {a: {target: 'h:1', tls-ca: ca.pem}}");
 	(void)snprintf(expected, sizeof(expected), "tls-ca  %.*s/ca.pem\n",
-		       (int)(strrchr(config_path(), '/') - config_path()),
-		       config_path());
+		       (int)(strrchr(config_path(), '/') - config_path()), config_path());
 	assert_int_equal(run(ARGV("context", "show", "a")), 0);
 	assert_non_null(strstr(result.out, expected));
 	assert_int_equal(run(ARGV("context", "set", "a", "--tls-ca", "b.pem")), 0);
