@@ -255,7 +255,8 @@ static int take_change(const struct engine_change *change, void *user)
 	struct fold *fold = user;
 	const struct match *match;
 
-	assert_true((change->mark != NULL) != (change->removal != NULL));
+	if (!change->mark == !change->removal)
+		return -EINVAL;
 	match = change->mark ? &change->mark->match : &change->removal->match;
 
 	fold->out_of_order += change->revision <= fold->last;
