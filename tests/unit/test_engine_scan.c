@@ -43,7 +43,8 @@ static int set_up_with(void **state, uint64_t history)
 	fixture_reopen(fixture->stored);
 	options.datapath = &fixture->datapath;
 	options.store = fixture->stored->store;
-	assert_int_equal(engine_new(&options, &fixture->engine, &restored), 0);
+	assert_int_equal(engine_new(&options, &fixture->engine), 0);
+	assert_int_equal(engine_start(fixture->engine, &restored), 0);
 	*state = fixture;
 	return 0;
 }
