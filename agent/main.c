@@ -86,12 +86,12 @@ static bool is_stopping(struct agent *agent)
  * marks until ours knows them. Privileges go as soon as the programs are loaded, and before
  * there is a second thread. */
 static int (*const steps[])(struct agent *agent) = {
-	agent_load_registry,  agent_load_policy,       agent_open_audit,
-	agent_hold_namespace, agent_open_pins,	       agent_load_datapath,
-	agent_prepare_attach, agent_drop_privileges,   agent_start_audit,
-	agent_make_server,    agent_start_server,      agent_open_store,
-	agent_start_engine,   agent_attach_interfaces, agent_start_watchdog,
-	agent_open_doors,
+	agent_load_registry,  agent_load_policy,     agent_open_audit,
+	agent_hold_namespace, agent_open_pins,	     agent_load_datapath,
+	agent_prepare_attach, agent_drop_privileges, agent_start_audit,
+	agent_make_server,    agent_start_server,    agent_open_store,
+	agent_read_marks,     agent_start_engine,    agent_attach_interfaces,
+	agent_start_watchdog, agent_open_doors,
 };
 
 static int run(struct agent *agent)
