@@ -163,6 +163,7 @@ static const int allowed[] = {
 	CALL(ptrace),
 	CALL(wait4),
 	CALL(process_vm_readv),
+	CALL(getdents),
 	CALL(kill),
 #endif
 };
