@@ -84,12 +84,6 @@ void engine_submit(struct engine *engine, struct engine_op *op)
 	op->done(op);
 }
 
-bool engine_is_started(const struct engine *engine)
-{
-	(void)engine;
-	return true;
-}
-
 uint64_t engine_revision(struct engine *engine)
 {
 	(void)engine;
