@@ -174,6 +174,10 @@ void engine_submit(struct engine *engine, struct engine_op *op);
 
 /* ---- readers ---- */
 
+/* Has engine_start() succeeded? Until then the slots of marks, and so their counters, are not
+ * known. */
+bool engine_is_started(const struct engine *engine);
+
 /* A reader's answer. */
 struct engine_mark {
 	struct mark mark;

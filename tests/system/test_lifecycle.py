@@ -95,12 +95,14 @@ def test_reads_are_answered_before_the_marks_are_in_force(begin):
                 assert refused.reason == "STARTING"
                 continue
             assert mark.flow_label == 1 and mark.revision == 1
+            counted = mark.HasField("counters")
             try:
                 client.set("2001:db8::2", flow_label=1)
                 break
             except Refused as refused:
                 assert (refused.code, refused.reason) == ("UNAVAILABLE", "STARTING")
-                early += 1
+                early += not counted
+        assert client.get("2001:db8:1::1").HasField("counters")
     assert early > 0
 
 
