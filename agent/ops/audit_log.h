@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The file of who did what: lines come from any thread and are written by one of its own, so
- * that a slow or full disk holds nobody up. What there is no room for, in memory or on the disk,
- * is lost, counted, and reported, and the file says how many lines are missing where.
+ * that a slow or full disk holds nobody up. What there is no room for, in memory or on the
+ * disk, is lost, counted, and reported, and the file says how many lines are missing where.
  */
 #ifndef WAYMARK_AUDIT_LOG_H
 #define WAYMARK_AUDIT_LOG_H
@@ -12,8 +12,8 @@
 
 struct audit_log;
 
-/* Octets of lines that may wait: some 30,000, half a second of the busiest controllers. Twice as
- * much memory, of which only what was ever needed is taken. */
+/* Octets of lines that may wait: some 30,000, half a second of the busiest controllers. Twice
+ * as much memory, of which only what was ever needed is taken. */
 #define AUDIT_LOG_QUEUE_MAX (8 * 1024 * 1024)
 
 struct audit_log_options {
