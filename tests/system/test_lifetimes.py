@@ -43,6 +43,7 @@ class Deadline:
     earliest: int
     latest: int
 
+
 # s; an agent with sanitizers on a busy machine may take two to restart.
 RESTART_TTL = 5
 
