@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "rpc/fd_table.h"
+#include "rpc/gate.h"
 #include "rpc/internal.h"
 #include "rpc/limits.h"
 #include "rpc/signals.h"
@@ -123,6 +124,40 @@ static int address_probe(const char *host, int port)
 	return 0;
 }
 
+/* The process's limit of descriptors, as high as it may be. */
+static int raise_limit(size_t *ret)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	*ret = limit.rlim_cur < RPC_UNIX_FD_END ? limit.rlim_cur : RPC_UNIX_FD_END;
+	return 0;
+}
+
+/* How many of `wanted` connections a kind may have: where descriptors are few, half of them,
+ * so that neither the unix socket nor TCP can starve the other. */
+static size_t share(size_t fds, size_t wanted)
+{
+	const size_t half = fds > RPC_FDS_KEPT ? (fds - RPC_FDS_KEPT) / 2 : 1;
+
+	return wanted < half ? wanted : half;
+}
+
+/* Before the C core listens. */
+static int tcp_gate(void)
+{
+	size_t fds;
+	int err = raise_limit(&fds);
+
+	return err ? err
+		   : gate_open(share(fds, RPC_TCP_CONNECTIONS_MAX),
+			       RPC_TCP_PEER_CONNECTIONS_MAX);
+}
+
 static int listen_tcp(struct rpc_server *server, struct listener *listener, const char *address,
 		      const struct rpc_tls_files *files, bool insecure_loopback)
 {
@@ -150,6 +185,12 @@ static int listen_tcp(struct rpc_server *server, struct listener *listener, cons
 	} else {
 		credentials = grpc_insecure_server_credentials_create();
 	}
+	err = tcp_gate();
+	if (err) {
+		snprintf(error, size, "%s: cannot count connections: %s", address,
+			 strerror(-err));
+		return err;
+	}
 	listener->port = grpc_server_add_http2_port(server->core, address, credentials);
 	if (listener->port)
 		return 0;
@@ -170,21 +211,16 @@ static int unix_fds(struct rpc_server *server)
 {
 	struct fd_table_options options = {
 		.first = RPC_UNIX_FD_FIRST,
-		.end = RPC_UNIX_FD_END,
-		.connections = RPC_UNIX_CONNECTIONS_MAX,
+		.of_user = RPC_UNIX_USER_CONNECTIONS_MAX,
 		.rest_ms = RPC_UNIX_FD_REST_MS,
 	};
-	struct rlimit limit;
+	size_t fds;
+	int err = server->fds ? 0 : raise_limit(&fds);
 
-	if (server->fds)
-		return 0;
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return -errno;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		return -errno;
-	if (limit.rlim_cur < RPC_UNIX_FD_END)
-		options.end = (int)limit.rlim_cur;
+	if (err || server->fds)
+		return err;
+	options.end = (int)fds;
+	options.connections = share(fds, RPC_UNIX_CONNECTIONS_MAX);
 	return fd_table_new(&options, &server->fds);
 }
 
