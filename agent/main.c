@@ -21,6 +21,7 @@
 #include "datapath/pin_folder.h"
 #include "ops/log.h"
 #include "ops/options.h"
+#include "service/rate.h"
 #include "store/store.h"
 
 /* Calls in flight get so long to finish when the agent stops. */
@@ -150,6 +151,7 @@ static void done(struct agent *agent)
 	if (agent->namespace >= 0)
 		close(agent->namespace);
 	store_close(agent->store);
+	rate_free(agent->service.rate);
 	policies_done(&agent->policies);
 	registries_done(&agent->registries);
 	if (agent->watchdog.timer)

@@ -13,8 +13,9 @@
 #include "core/fault.h"
 #include "datapath/links.h"
 #include "ops/log.h"
-#include "service/policy.h"
 #include "ops/options.h"
+#include "service/policy.h"
+#include "service/rate.h"
 
 static int read_configuration(const struct agent *agent, struct config *config)
 {
@@ -68,6 +69,7 @@ static void apply(struct agent *agent, struct config *wanted)
 	config_change(&agent->config, wanted, log_restart, NULL);
 	log_set(agent->config.log.level, agent->config.log.format);
 	agent_use_registry(agent);
+	rate_set(agent->service.rate, agent->config.limits.calls_per_second);
 	agent->service.policy = policies_newest(&agent->policies);
 	rpc_server_recheck(agent->server);
 	r = agent_want_interfaces(agent);

@@ -12,6 +12,7 @@
 #include "core/fault.h"
 #include "descriptor_set.h"
 #include "ops/log.h"
+#include "service/rate.h"
 
 /* A client that came too early tries again after so long; most starts take less. */
 #define START_RETRY_MS 1000
@@ -97,17 +98,28 @@ static bool admit(const struct rpc_peer *peer, const struct rpc_method *method, 
 	return false;
 }
 
+static bool throttle(const struct rpc_peer *peer, void *user, struct rpc_status *status)
+{
+	const struct agent *agent = user;
+
+	return service_throttle(peer, &agent->service, status);
+}
+
 /* Whoever connects waits until the server starts. */
 int agent_make_server(struct agent *agent)
 {
 	const struct rpc_options options = {.error_domain = SERVICE_ERROR_DOMAIN,
 					    .admit = admit,
+					    .throttle = throttle,
 					    .admit_user = agent,
 					    .pulse_ms = agent_pulse(agent),
 					    .descriptor_set = descriptor_set,
 					    .descriptor_set_size = descriptor_set_size()};
 	int r;
 
+	r = rate_new(agent->config.limits.calls_per_second, &agent->service.rate);
+	if (r < 0)
+		return agent_fail(r, "count calls");
 	agent->methods = service_methods(&agent->service);
 	rpc_set_log(log_rpc);
 	r = rpc_server_new(&options, &agent->server);

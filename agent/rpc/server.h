@@ -36,7 +36,10 @@ struct rpc_options {
 	 * methods without public_access; fills the status when not. NULL: everybody may. */
 	bool (*admit)(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
 		      struct rpc_status *status);
-	void *admit_user;
+	/* Is this call one too many of this peer? Asked once for each call, those with public
+	 * access too, before `admit`; fills the status then. NULL: none is. */
+	bool (*throttle)(const struct rpc_peer *peer, void *user, struct rpc_status *status);
+	void *admit_user; /* of both */
 	/* FileDescriptorSet (with imports) that reflection serves. */
 	const uint8_t *descriptor_set;
 	size_t descriptor_set_size;
