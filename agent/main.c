@@ -89,7 +89,7 @@ static int (*const steps[])(struct agent *agent) = {
 	agent_open_pins,     agent_load_datapath,     agent_prepare_attach,
 	agent_make_server,   agent_start_server,      agent_open_store,
 	agent_start_engine,  agent_attach_interfaces, agent_start_watchdog,
-	agent_open_doors,
+	agent_start_upkeep,  agent_open_doors,
 };
 
 static int run(struct agent *agent)
@@ -158,6 +158,8 @@ static void done(struct agent *agent)
 	rate_free(agent->service.rate);
 	policies_done(&agent->policies);
 	registries_done(&agent->registries);
+	if (agent->upkeep.timer)
+		event_free(agent->upkeep.timer);
 	if (agent->watchdog.timer)
 		event_free(agent->watchdog.timer);
 	if (agent->terminate)

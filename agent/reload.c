@@ -33,7 +33,8 @@ static int read_configuration(const struct agent *agent, struct config *config)
 static int read_files(struct agent *agent, const struct config *config)
 {
 	struct fault fault = {.message = "no memory for the registry"};
-	struct rpc_tls_files files = agent_tls_files(config);
+	const struct rpc_tls_files files = agent_tls_files(config);
+	const struct tls_stamps stamps = agent_tls_stamps(&files);
 	char policy_error[POLICY_ERROR_MAX];
 	const char *error;
 	int r = registries_load(&agent->registries, config->registry, &fault);
@@ -53,6 +54,8 @@ static int read_files(struct agent *agent, const struct config *config)
 	r = rpc_server_reload_tls(agent->server, &files, &error);
 	if (r < 0)
 		log_error("%s", error);
+	else
+		agent_tls_used(agent, &stamps);
 	return r;
 }
 

@@ -60,6 +60,8 @@ static int listen_at(struct agent *agent, const char *address, int n_passed)
 static int listen_everywhere(struct agent *agent)
 {
 	const struct config_list *addresses = &agent->config.listen;
+	const struct rpc_tls_files files = agent_tls_files(&agent->config);
+	const struct tls_stamps stamps = agent_tls_stamps(&files);
 	int adopted = 0, n_passed = sd_listen_fds(1);
 
 	for (size_t i = 0; i < addresses->n; i++) {
@@ -69,6 +71,7 @@ static int listen_everywhere(struct agent *agent)
 			return r;
 		adopted += r;
 	}
+	agent_tls_used(agent, &stamps);
 	if (n_passed <= adopted)
 		return 0;
 	log_error("%d of the sockets that systemd passed have no unix:/path in listen",

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "now.h"
 #include "rpc/fd_table.h"
 #include "rpc/gate.h"
 #include "rpc/internal.h"
@@ -282,11 +283,28 @@ int rpc_server_adopt(struct rpc_server *server, const char *address, int fd, con
 	return add_listener(server, address, fd, NULL, false, error);
 }
 
+/* Of a certificate that is to take over; one that has expired while it was in use stays: the
+ * clients decide then. */
+static int check_span(struct rpc_server *server, const struct listener *listener,
+		      const struct rpc_tls_files *files)
+{
+	const struct certificate_span span = tls_span(listener->fresh);
+	const int64_t now = now_on(CLOCK_REALTIME) / NANOSECONDS;
+
+	if (now >= span.begin && now <= span.end)
+		return 0;
+	snprintf(server->error, sizeof(server->error), "%s: the certificate %s",
+		 files->certificate, now > span.end ? "has expired" : "is not valid yet");
+	return -EINVAL;
+}
+
 static int read_fresh(struct rpc_server *server, struct listener *listener,
 		      const struct rpc_tls_files *files)
 {
 	int err = tls_new(files, &listener->fresh, server->error, sizeof(server->error));
 
+	if (!err)
+		err = check_span(server, listener, files);
 	if (err || tls_works(listener->fresh))
 		return err;
 	snprintf(server->error, sizeof(server->error),
@@ -313,6 +331,14 @@ int rpc_server_reload_tls(struct rpc_server *server, const struct rpc_tls_files 
 		at->fresh = NULL;
 	}
 	return err;
+}
+
+int64_t rpc_server_tls_expiry(const struct rpc_server *server)
+{
+	for (const struct listener *at = server->listeners; at; at = at->next)
+		if (at->tls)
+			return tls_span(at->tls).end;
+	return 0;
 }
 
 int rpc_server_port(const struct rpc_server *server, size_t n)

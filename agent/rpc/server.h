@@ -74,9 +74,14 @@ int rpc_server_adopt(struct rpc_server *server, const char *address, int fd,
 
 /* Connections from now on get what these files hold now; those that are open stay. Any time
  * after the listeners were made. 0; else negative errno, everything is as before, and *error
- * (as above) names the file. */
+ * (as above) names the file: it cannot be read, the certificate is not for today, or the three
+ * do not work together. */
 int rpc_server_reload_tls(struct rpc_server *server, const struct rpc_tls_files *files,
 			  const char **error);
+
+/* When the certificate's time is over that connections get now, s since 1970; 0: there is no
+ * TLS. */
+int64_t rpc_server_tls_expiry(const struct rpc_server *server);
 
 /* TCP port of the n-th "host:port" listener, in the order of rpc_server_listen(); 0: none. */
 int rpc_server_port(const struct rpc_server *server, size_t n);

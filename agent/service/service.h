@@ -87,6 +87,10 @@ struct service {
 	struct rate *rate; /* NULL: everybody may call as often as they like */
 	atomic_size_t staged; /* octets that open ReplaceMarks streams hold */
 	atomic_size_t queued, queued_octets; /* writes that wait for the engine */
+	/* When the TLS certificate's time is over, s since 1970; 0: there is none. Do its files
+	 * hold another one, that cannot be used? May change at any time. */
+	_Atomic int64_t certificate_end;
+	atomic_bool certificate_outdated;
 	int64_t start_time; /* ns since 1970 */
 	char instance_id[33], state_id[33]; /* hex */
 };
