@@ -83,6 +83,9 @@
 /* Pause of the accept loop when the system has no descriptors or memory left. */
 #define RPC_ACCEPT_PAUSE_MS 100
 
+/* A listener of ours that lets a probe wait for its connection so long is in trouble. */
+#define RPC_PROBE_CONNECT_MS 500
+
 /* Services of one server, the built-in ones too; health has a status for each. */
 #define RPC_SERVICES_MAX 16
 

@@ -100,6 +100,11 @@ void rpc_server_set_ill(struct rpc_server *server, const char *service, bool ill
  * thread, while the server runs. */
 bool rpc_server_is_alive(const struct rpc_server *server, unsigned int ms);
 
+/* Connects to every listener, from outside, as clients do. NULL, or the address of one that has
+ * not answered since the last call: then its accept loop, or what is behind it, hangs. From one
+ * thread, which waits in bad cases for some RPC_PROBE_CONNECT_MS. */
+const char *rpc_server_probe(struct rpc_server *server);
+
 /* Asks `admit` again about every open stream, because it may answer otherwise now; those that
  * it refuses end with its status. */
 void rpc_server_recheck(struct rpc_server *server);
