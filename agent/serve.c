@@ -11,11 +11,15 @@
 #include "agent.h"
 #include "core/fault.h"
 #include "descriptor_set.h"
+#include "now.h"
 #include "ops/log.h"
 #include "service/rate.h"
 
 /* A client that came too early tries again after so long; most starts take less. */
 #define START_RETRY_MS 1000
+
+/* Of the C core's log, that are written in a second. */
+#define GRPC_LINES 10
 
 struct rpc_tls_files agent_tls_files(const struct config *config)
 {
@@ -79,8 +83,29 @@ static int listen_everywhere(struct agent *agent)
 	return -EINVAL;
 }
 
+/* Every failed handshake is a line of the C core's: strangers must not fill the log. The lines
+ * beyond those of a second are counted in the next one that is written. */
+static bool is_too_much(unsigned int *ret_left_out)
+{
+	static _Atomic int64_t second;
+	static atomic_uint lines;
+	const int64_t now = now_on(CLOCK_MONOTONIC) / NANOSECONDS;
+	unsigned int n = 0;
+
+	if (atomic_exchange(&second, now) != now)
+		n = atomic_exchange(&lines, 0);
+	*ret_left_out = n > GRPC_LINES ? n - GRPC_LINES : 0;
+	return atomic_fetch_add(&lines, 1) >= GRPC_LINES;
+}
+
 static void log_rpc(int severity, const char *text)
 {
+	unsigned int left_out;
+
+	if (is_too_much(&left_out))
+		return;
+	if (left_out)
+		log_warning("grpc: %u lines left out", left_out);
 	log_write(severity == RPC_LOG_ERROR ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, NULL,
 		  "grpc: %s", text);
 }

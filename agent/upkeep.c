@@ -19,7 +19,7 @@
 #include "ops/log.h"
 #include "rpc/gate.h"
 
-#define LOOK_S 5
+#define LOOK_S 2
 
 #define DAY INT64_C(86400)
 /* Days before the end: a warning a day, then an error a day. */
