@@ -18,7 +18,7 @@
 /* A client that came too early tries again after so long; most starts take less. */
 #define START_RETRY_MS 1000
 
-/* Of the C core's log, that are written in a second. */
+/* Errors of the C core's log, that are written in a second. */
 #define GRPC_LINES 10
 
 struct rpc_tls_files agent_tls_files(const struct config *config)
@@ -100,9 +100,9 @@ static bool is_too_much(unsigned int *ret_left_out)
 
 static void log_rpc(int severity, const char *text)
 {
-	unsigned int left_out;
+	unsigned int left_out = 0;
 
-	if (is_too_much(&left_out))
+	if (severity == RPC_LOG_ERROR && is_too_much(&left_out))
 		return;
 	if (left_out)
 		log_warning("grpc: %u lines left out", left_out);
