@@ -73,7 +73,8 @@ struct agent {
 	struct watchdog watchdog;
 	struct upkeep upkeep;
 	bool answering; /* drain is due */
-	_Atomic bool is_open; /* service is filled in, and may be called */
+	_Atomic bool is_readable; /* service is filled in, and knows the marks */
+	_Atomic bool is_open; /* everything may be called */
 	bool stopping, must_reload; /* a signal said so */
 };
 
@@ -93,7 +94,9 @@ int agent_hold_namespace(struct agent *agent);
 /* From here on no other agent uses the folder. */
 int agent_open_pins(struct agent *agent);
 int agent_load_datapath(struct agent *agent);
-/* Marks of an earlier agent are ours from here on. Fills in the service. */
+/* Fills in the service. Calls that only read are answered from here on. */
+int agent_read_marks(struct agent *agent);
+/* Marks of an earlier agent are ours from here on. */
 int agent_start_engine(struct agent *agent);
 
 /* ---- state.c ---- */

@@ -85,11 +85,11 @@ static bool is_stopping(struct agent *agent)
  * that the agent is there. Interfaces come after the marks, so that what an earlier agent left
  * marks until ours knows them. */
 static int (*const steps[])(struct agent *agent) = {
-	agent_load_registry, agent_load_policy,	      agent_hold_namespace,
-	agent_open_pins,     agent_load_datapath,     agent_prepare_attach,
-	agent_make_server,   agent_start_server,      agent_open_store,
-	agent_start_engine,  agent_attach_interfaces, agent_start_watchdog,
-	agent_start_upkeep,  agent_open_doors,
+	agent_load_registry,  agent_load_policy,   agent_hold_namespace,
+	agent_open_pins,      agent_load_datapath, agent_prepare_attach,
+	agent_make_server,    agent_start_server,  agent_open_store,
+	agent_read_marks,     agent_start_engine,  agent_attach_interfaces,
+	agent_start_watchdog, agent_start_upkeep,  agent_open_doors,
 };
 
 static int run(struct agent *agent)

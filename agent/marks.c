@@ -95,7 +95,7 @@ static int start_watches(struct agent *agent)
 	return r < 0 ? agent_fail(r, "start the watches") : 0;
 }
 
-int agent_start_engine(struct agent *agent)
+int agent_read_marks(struct agent *agent)
 {
 	struct engine_options options = {.datapath = agent->datapath,
 					 .store = agent->store,
@@ -108,7 +108,6 @@ int agent_start_engine(struct agent *agent)
 	const struct watch_limits limits = {.watchers = SERVICE_WATCHERS_MAX,
 					    .heartbeat = SERVICE_HEARTBEAT,
 					    .stall = SERVICE_WATCH_STALL};
-	struct engine_restored restored = {.marks = 0};
 	int r = boot_id_read(options.boot_id);
 
 	if (r == 0) {
@@ -116,16 +115,27 @@ int agent_start_engine(struct agent *agent)
 		r = agent->watches ? 0 : -ENOMEM;
 	}
 	if (r == 0)
-		r = engine_new(&options, &agent->engine, &restored);
+		r = engine_new(&options, &agent->engine);
 	if (r < 0)
-		return agent_fail(r, "start the engine");
-	log_info("restored: %lu marks, %lu of them were in force; %lu unknown ones removed",
-		 (unsigned long)restored.marks, (unsigned long)restored.adopted,
-		 (unsigned long)restored.stray);
+		return agent_fail(r, "read the marks");
 	agent->service.engine = agent->engine;
 	agent->service.datapath = agent->datapath;
 	agent->service.attach = agent->attach;
 	agent->service.watches = agent->watches;
 	service_init(&agent->service);
+	atomic_store(&agent->is_readable, true);
+	return 0;
+}
+
+int agent_start_engine(struct agent *agent)
+{
+	struct engine_restored restored;
+	int r = engine_start(agent->engine, &restored);
+
+	if (r < 0)
+		return agent_fail(r, "bring the marks into force");
+	log_info("restored: %lu marks, %lu of them were in force; %lu unknown ones removed",
+		 (unsigned long)restored.marks, (unsigned long)restored.adopted,
+		 (unsigned long)restored.stray);
 	return start_watches(agent);
 }

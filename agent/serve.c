@@ -13,6 +13,7 @@
 #include "descriptor_set.h"
 #include "now.h"
 #include "ops/log.h"
+#include "service/policy.h"
 #include "service/rate.h"
 
 /* A client that came too early tries again after so long; most starts take less. */
@@ -110,6 +111,12 @@ static void log_rpc(int severity, const char *text)
 		  "grpc: %s", text);
 }
 
+/* Watches wait: what they tell comes from the writer. */
+static bool only_reads(const struct rpc_method *method)
+{
+	return method->kind == RPC_UNARY && method->needs <= ACCESS_VIEWER;
+}
+
 /* Who may call is asked first: a stranger learns nothing of our state. */
 static bool admit(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
 		  struct rpc_status *status)
@@ -118,10 +125,11 @@ static bool admit(const struct rpc_peer *peer, const struct rpc_method *method, 
 
 	if (!service_admit(peer, method, &agent->service, status))
 		return false;
-	if (atomic_load(&agent->is_open))
+	if (atomic_load(&agent->is_open) ||
+	    (only_reads(method) && atomic_load(&agent->is_readable)))
 		return true;
 	rpc_status_set(status, FAULT_UNAVAILABLE, FAULT_REASON_STARTING,
-		       "the agent starts and does not know its marks yet");
+		       "the agent starts and does not have its marks in force yet");
 	status->retry_after_ms = START_RETRY_MS;
 	return false;
 }

@@ -12,11 +12,6 @@
 #include "core/lifetime.h"
 #include "store/store.h"
 
-static int room_of(const struct match *match)
-{
-	return match->kind == MARK_NETWORK ? ROOM_NETWORKS : ROOM_EXACT;
-}
-
 void step_account(struct group *group, const struct step *step, int sign)
 {
 	int64_t *room = &group->room[room_of(step->match)];
@@ -256,7 +251,7 @@ static int decide_clear(struct step *step, const struct mark *old)
 
 static int decide(struct group *group, struct step *step, struct index_owner *owner)
 {
-	struct mark old;
+	struct mark old = {.revision = 0};
 	int r;
 
 	if (step->was.exists && lifetime_over(step->was.lease, group->now))

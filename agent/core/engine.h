@@ -156,11 +156,15 @@ struct engine_restored {
 	uint64_t stray; /* in the maps, but not in the store: removed */
 };
 
+/* Reads marks, owners and leases from the store: readers may ask from here on. 0 or negative
+ * errno. */
+int engine_new(const struct engine_options *options, struct engine **ret);
+
 /* Brings the kernel's maps in line with the store: what both know keeps its slot and its
  * counters, what only the store knows is programmed, what only the maps know is removed.
- * Then starts the writer's thread. 0 or negative errno. */
-int engine_new(const struct engine_options *options, struct engine **ret,
-	       struct engine_restored *ret_restored);
+ * Then starts the writer's thread: operations may be submitted from here on. 0 or negative
+ * errno. */
+int engine_start(struct engine *engine, struct engine_restored *ret_restored);
 
 /* Completes what is queued, then ends the writer. No thread may submit any more. */
 void engine_free(struct engine *engine);
@@ -168,6 +172,10 @@ void engine_free(struct engine *engine);
 void engine_submit(struct engine *engine, struct engine_op *op);
 
 /* ---- readers ---- */
+
+/* Has engine_start() succeeded? Until then the slots of marks, and so their counters, are not
+ * known. */
+bool engine_is_started(const struct engine *engine);
 
 /* A reader's answer. */
 struct engine_mark {
