@@ -76,7 +76,7 @@ static size_t share(size_t fds, size_t wanted)
 /* Before the C core listens. */
 static int tcp_gate(void)
 {
-	size_t fds;
+	size_t fds = 0;
 	int err = raise_limit(&fds);
 
 	return err ? err
@@ -142,7 +142,7 @@ static int unix_fds(struct rpc_server *server)
 		.of_user = RPC_UNIX_USER_CONNECTIONS_MAX,
 		.rest_ms = RPC_UNIX_FD_REST_MS,
 	};
-	size_t fds;
+	size_t fds = 0;
 	int err = server->fds ? 0 : raise_limit(&fds);
 
 	if (err || server->fds)
