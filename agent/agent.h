@@ -12,6 +12,7 @@
 #include "ops/config.h"
 #include "policies.h"
 #include "registries.h"
+#include "rpc/gate.h"
 #include "rpc/server.h"
 #include "service/service.h"
 
@@ -30,6 +31,24 @@ struct watchdog {
 	bool is_told; /* that nobody answers */
 	uint64_t usec; /* that systemd gives; 0: there is no watchdog */
 	struct event *timer;
+};
+
+/* What tells one content of a file from another; all zero: there is none. */
+struct file_stamp {
+	uint64_t device, inode;
+	int64_t size, modified, changed;
+};
+
+struct tls_stamps {
+	struct file_stamp files[3];
+};
+
+/* See upkeep.c. */
+struct upkeep {
+	struct event *timer;
+	struct tls_stamps seen, tried; /* at the last look; at the last attempt to use them */
+	int64_t told_days; /* that the certificate has left, as the log says */
+	struct gate_refusals told; /* in the log */
 };
 
 /* Everything that lives as long as the process, in the order in which it is made. */
@@ -54,6 +73,7 @@ struct agent {
 	struct rpc_service methods;
 	struct rpc_server *server;
 	struct watchdog watchdog;
+	struct upkeep upkeep;
 	bool answering; /* drain is due */
 	_Atomic bool is_readable; /* service is filled in, and knows the marks */
 	_Atomic bool is_open; /* everything may be called */
@@ -133,6 +153,14 @@ int agent_open_doors(struct agent *agent);
 /* How often the threads of the server are to give a sign of life, in ms; 0: nobody asks. */
 unsigned int agent_pulse(struct agent *agent);
 int agent_start_watchdog(struct agent *agent);
+
+/* ---- upkeep.c ---- */
+
+/* From here on files of certificates count when they change. */
+int agent_start_upkeep(struct agent *agent);
+/* Taken before files are read; and afterwards said that those are in use. */
+struct tls_stamps agent_tls_stamps(const struct rpc_tls_files *files);
+void agent_tls_used(struct agent *agent, const struct tls_stamps *stamps);
 
 /* ---- reload.c ---- */
 

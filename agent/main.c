@@ -22,6 +22,7 @@
 #include "ops/audit_log.h"
 #include "ops/log.h"
 #include "ops/options.h"
+#include "service/rate.h"
 #include "service/watch_hub.h"
 #include "store/store.h"
 
@@ -91,7 +92,7 @@ static int (*const steps[])(struct agent *agent) = {
 	agent_prepare_attach, agent_drop_privileges, agent_start_audit,
 	agent_make_server,    agent_start_server,    agent_open_store,
 	agent_read_marks,     agent_start_engine,    agent_attach_interfaces,
-	agent_start_watchdog, agent_open_doors,
+	agent_start_watchdog, agent_start_upkeep,    agent_open_doors,
 };
 
 static int run(struct agent *agent)
@@ -166,8 +167,11 @@ static void done(struct agent *agent)
 		close(agent->namespace);
 	store_close(agent->store);
 	audit_log_close(agent->audit);
+	rate_free(agent->service.rate);
 	policies_done(&agent->policies);
 	registries_done(&agent->registries);
+	if (agent->upkeep.timer)
+		event_free(agent->upkeep.timer);
 	if (agent->watchdog.timer)
 		event_free(agent->watchdog.timer);
 	if (agent->terminate)

@@ -27,6 +27,7 @@ void config_init(struct config *config)
 		.audit_interval = CONFIG_AUDIT_INTERVAL_DEFAULT,
 		.capacity = {.marks = CONFIG_MARKS_DEFAULT,
 			     .networks = CONFIG_NETWORKS_DEFAULT},
+		.limits = {.calls_per_second = CONFIG_CALLS_PER_SECOND_DEFAULT},
 		.log = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT},
 	};
 }

@@ -21,6 +21,10 @@
 #define CONFIG_HISTORY_MAX 100000000
 #define CONFIG_MARKS_DEFAULT 262144
 #define CONFIG_NETWORKS_DEFAULT 16384
+/* A quarter to a half of what the agent can answer on a small host, so that one caller cannot
+ * take it all; more than a controller with one call at a time can make. */
+#define CONFIG_CALLS_PER_SECOND_DEFAULT 10000
+#define CONFIG_CALLS_PER_SECOND_MAX 1000000
 /* Both together load: slots of the kernel's tables are numbered in 24 bits. */
 #define CONFIG_MARKS_MAX 16000000
 /* A trie of more prefixes costs every packet too much. */
@@ -57,6 +61,9 @@ struct config {
 	struct {
 		uint32_t marks, networks;
 	} capacity;
+	struct {
+		uint32_t calls_per_second; /* of each identity */
+	} limits;
 	struct {
 		enum log_level level;
 		enum log_format format;

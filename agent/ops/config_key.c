@@ -112,6 +112,8 @@ static const struct config_key keys[] = {
 	{"audit.file", CONFIG_PATH, AT(audit.file)},
 	{"capacity.marks", CONFIG_COUNT, AT(capacity.marks), .max = CONFIG_MARKS_MAX},
 	{"capacity.networks", CONFIG_COUNT, AT(capacity.networks), .max = CONFIG_NETWORKS_MAX},
+	{"limits.calls_per_second", CONFIG_COUNT, AT(limits.calls_per_second),
+	 .max = CONFIG_CALLS_PER_SECOND_MAX, .is_live = true},
 	{"log.level", CONFIG_CHOICE, AT(log.level), .choices = level_choices, .is_live = true},
 	{"log.format", CONFIG_CHOICE, AT(log.format), .choices = format_choices,
 	 .is_live = true},

@@ -235,11 +235,18 @@ void call_refuse(struct rpc_call *call, const struct rpc_status *status)
 	rpc_call_unref(call);
 }
 
+static bool call_is_throttled(const struct rpc_call *call, struct rpc_status *status)
+{
+	const struct rpc_options *options = &call->entry->server->options;
+
+	return options->throttle && options->throttle(&call->peer, options->admit_user, status);
+}
+
 void call_start(struct rpc_call *call)
 {
 	struct rpc_status status = {.code = 0};
 
-	if (!call_admitted(call, &status)) {
+	if (call_is_throttled(call, &status) || !call_admitted(call, &status)) {
 		call_refuse(call, &status);
 		return;
 	}

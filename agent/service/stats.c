@@ -10,6 +10,7 @@
 #include "core/engine.h"
 #include "datapath/attach.h"
 #include "datapath/datapath.h"
+#include "now.h"
 #include "rpc/limits.h"
 #include "service/caller.h"
 #include "service/handlers.h"
@@ -81,7 +82,8 @@ static void write_interface(struct wire_interface *wire, const struct datapath *
 struct wire_stats {
 	Waymark__V1__ResponseHeader header;
 	Waymark__V1__NodeInfo node;
-	Google__Protobuf__Timestamp start_time, counters_since;
+	Google__Protobuf__Timestamp start_time, counters_since, certificate_end;
+	Waymark__V1__Certificate certificate;
 	struct utsname host;
 	Waymark__V1__Counters marked;
 	Waymark__V1__TableStats tables[2], *table_list[2];
@@ -129,6 +131,20 @@ static void write_limits(struct wire_stats *wire)
 	wire->limits.max_ttl = &wire->max_ttl;
 }
 
+static void write_certificate(struct wire_stats *wire, Waymark__V1__StatsResponse *response,
+			      const struct service *service)
+{
+	const int64_t end = service->certificate_end;
+
+	if (end == 0)
+		return;
+	waymark__v1__certificate__init(&wire->certificate);
+	wire_write_time(&wire->certificate_end, end * NANOSECONDS);
+	wire->certificate.expire_time = &wire->certificate_end;
+	wire->certificate.outdated = service->certificate_outdated;
+	response->certificate = &wire->certificate;
+}
+
 static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *response,
 			const struct service *service)
 {
@@ -147,6 +163,7 @@ static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *res
 	response->tables = wire->table_list;
 	response->n_tables = 2;
 	response->limits = &wire->limits;
+	write_certificate(wire, response, service);
 	response->compact_revision = engine_compact_revision(service->engine);
 	response->audit_repairs = engine_repairs(service->engine);
 }

@@ -137,12 +137,18 @@ class Agent(contextlib.AbstractContextManager):
         self.wait_line(_READY, _START_TIMEOUT)
         return self
 
-    def wait_line(self, pattern: re.Pattern, timeout: float) -> str:
-        """Waits for a line of the log, from the start on."""
+    @property
+    def lines(self) -> int:
+        """How many the log has."""
+        with self._changed:
+            return len(self._lines)
+
+    def wait_line(self, pattern: re.Pattern, timeout: float, after: int = 0) -> str:
+        """Waits for a line of the log, after so many from the start on."""
         end = time.monotonic() + timeout
         with self._changed:
             while True:
-                for line in self._lines:
+                for line in self._lines[after:]:
                     if pattern.search(line):
                         return line
                 if self._ended:
