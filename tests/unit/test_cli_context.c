@@ -35,10 +35,10 @@ static int teardown(void **state)
 static void assert_file(const char *expected)
 {
 	FILE *file = fopen(getenv("WAYMARK_CONFIG"), "re");
-	char text[1024] = "";
+	char text[1024];
 
 	assert_non_null(file);
-	(void)fread(text, 1, sizeof(text) - 1, file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
 	(void)fclose(file);
 	assert_string_equal(text, expected);
 }
