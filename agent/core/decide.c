@@ -256,7 +256,7 @@ static int decide_clear(struct step *step, const struct mark *old)
 
 static int decide(struct group *group, struct step *step, struct index_owner *owner)
 {
-	struct mark old;
+	struct mark old = {.revision = 0};
 	int r;
 
 	if (step->was.exists && lifetime_over(step->was.lease, group->now))

@@ -36,7 +36,8 @@ int store_open(const struct store_options *options, struct store **ret,
 	       char error[static STORE_ERROR_MAX]);
 void store_close(struct store *store);
 
-/* Is there a table in the directory, whatever its state? What cannot be looked at may be one. */
+/* Is there a table in the directory, whatever its state? What cannot be looked at may be one.
+ */
 bool store_exists(const char *directory);
 
 /* Changes only when revisions could repeat. 16 random bytes, made with the table. */
@@ -113,9 +114,9 @@ int store_each_owner(struct store *store,
 /* Highest lease id ever used. */
 uint64_t store_last_lease(const struct store *store);
 
-/* Copies the table in `directory`, as the last commit left it, into a new file. An agent may run
- * and write meanwhile, but as another process: LMDB cannot be opened twice in one. 0; -EEXIST;
- * else negative errno. */
+/* Copies the table in `directory`, as the last commit left it, into a new file. An agent may
+ * run and write meanwhile, but as another process: LMDB cannot be opened twice in one. 0;
+ * -EEXIST; else negative errno. */
 int store_backup(const char *directory, const char *file, char error[static STORE_ERROR_MAX]);
 
 /* Makes a table in an empty directory from a backup, under a new state id. 0; -EEXIST: there

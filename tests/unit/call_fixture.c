@@ -31,7 +31,7 @@ int call_fixture_reset(void **state)
 	memset(&call_fixture, 0, sizeof(call_fixture));
 	call_fixture.peer.transport = RPC_TRANSPORT_UNIX;
 	call_fixture.service.policy = &policy;
-	strcpy(call_fixture.peer.identity, root);
+	memcpy(call_fixture.peer.identity, root, sizeof(root));
 	return 0;
 }
 

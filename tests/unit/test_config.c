@@ -431,16 +431,20 @@ static void test_together(void **state)
 
 /* ---- changing while the agent runs ---- */
 
+enum { NOTED_MAX = 256 };
+
 static void note_key(const char *key, void *user)
 {
-	strcat(user, key);
-	strcat(user, " ");
+	char *keys = user;
+	size_t length = strlen(keys);
+
+	snprintf(keys + length, NOTED_MAX - length, "%s ", key);
 }
 
 static void test_change(void **state)
 {
 	struct config config, wanted;
-	char keys[256] = "";
+	char keys[NOTED_MAX] = "";
 
 	(void)state;
 	load_good(&config, "interfaces: [eth0]\nlog: {level: debug}\npin_dir: /a\n"

@@ -253,8 +253,11 @@ struct fold {
 static int take_change(const struct engine_change *change, void *user)
 {
 	struct fold *fold = user;
-	const struct match *match =
-		change->mark ? &change->mark->match : &change->removal->match;
+	const struct match *match;
+
+	if (!change->mark == !change->removal)
+		return -EINVAL;
+	match = change->mark ? &change->mark->match : &change->removal->match;
 
 	fold->out_of_order += change->revision <= fold->last;
 	fold->last = change->revision;

@@ -71,12 +71,13 @@ class Agent(contextlib.AbstractContextManager):
         space: Namespace,
         *options: str,
         binaries: Path = BINARIES,
+        program: str = "waymarkd",
         environment: Mapping[str, str] = MappingProxyType({}),
         passed: socket.socket | None = None,
         echo: Callable[[str], None] = lambda line: None,
     ):
-        """options: of waymarkd. echo: gets every line of its log. passed: a listening socket
-        that it gets as systemd would pass it.
+        """options: of waymarkd. environment: more of it. echo: gets every line of its log. passed: a
+        listening socket that it gets as systemd would pass it.
 
         Nothing outlives the agent unless options say where: nothing is pinned, and its state
         is in a folder of its own.
@@ -89,7 +90,7 @@ class Agent(contextlib.AbstractContextManager):
         self._lines: list[str] = []
         self._ended = False
         self._settled = False  # somebody has seen its end already
-        self.command = [str(binaries / "waymarkd"), *pins, *state, *options]
+        self.command = [str(binaries / program), *pins, *state, *options]
         with space:
             self._process = subprocess.Popen(
                 [*_pass(passed), "setpriv", "--pdeathsig", "KILL", *self.command],
@@ -149,6 +150,27 @@ class Agent(contextlib.AbstractContextManager):
         if _REPORT.search(self.log):
             raise self._failure("sanitizer report")
         return status
+
+    def serves(self) -> bool:
+        """Waits until it serves. False: a failpoint came first."""
+        try:
+            self.wait_ready()
+        except AssertionError:
+            if self.wait_end() != -signal.SIGKILL:
+                raise
+            return False
+        return True
+
+    def ends_in(self, timeout: float) -> bool:
+        """Whether it ends by itself, which can only be a failpoint, within that time."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        status = self.wait_end()
+        if status != -signal.SIGKILL:
+            raise self._failure(f"exit status {status}")
+        return True
 
     def stop(self) -> None:
         """Asks it to stop; it must do so in good health."""
