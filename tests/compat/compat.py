@@ -67,7 +67,7 @@ def write_initramfs(
 
 
 def boot(kernel: kernels.Kernel, initramfs: Path, console: Path, results: Path) -> None:
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1024"]
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "qemu64,+rdrand", "-smp", "2", "-m", "1024"]
     command += ["-nodefaults", "-display", "none", "-no-reboot"]
     command += ["-kernel", str(kernel.image), "-initrd", str(initramfs)]
     command += ["-append", "console=ttyS0 panic=-1 quiet"]
