@@ -226,9 +226,11 @@ static void a_clock_that_went_wrong_is_mended(void **state)
 	datapath_lease_set(datapath, lease, deadline);
 	right = datapath->maps.leases[lease];
 	for (size_t i = 0; i < 4; i++) {
+		const uint64_t before = datapath->maps.leases[lease];
+
 		datapath->clock.boottime += wrong[i] * tick();
 		leases_align(&datapath->leases, &datapath->clock);
-		assert_true(datapath->maps.leases[lease] == right - (uint64_t)wrong[i]);
+		assert_true(datapath->maps.leases[lease] == before - (uint64_t)wrong[i]);
 		datapath->clock.boottime -= wrong[i] == -1 ? tick() : 0;
 		assert_int_equal(datapath_clock_sync(datapath), 0);
 		leases_align(&datapath->leases, &datapath->clock);
