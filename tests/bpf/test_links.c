@@ -91,7 +91,7 @@ static void assert_marked(const char *names, size_t n_rows)
 		if (rows[i].mode == ATTACH_NONE)
 			continue;
 		assert_int_equal(rows[i].ifindex, if_nametoindex(rows[i].name));
-		assert_int_equal(node_tcx_programs(rows[i].name, HOOK_EGRESS), 1);
+		assert_true(node_is_attached(rows[i].name, HOOK_EGRESS));
 		snprintf(marked + strlen(marked), sizeof(marked) - strlen(marked), "%s%s",
 			 marked[0] ? " " : "", rows[i].name);
 	}
@@ -148,10 +148,10 @@ static void names_are_followed(void **state)
 	assert_marked("wm0 in2", 2);
 	node_run("ip link set in2 name wm1");
 	assert_heard("-in2 ");
-	assert_int_equal(node_tcx_programs("wm1", HOOK_EGRESS), 0);
+	assert_false(node_is_attached("wm1", HOOK_EGRESS));
 	node_run("ip link set wm0 name away0");
 	assert_heard("-wm0 !wm0 interface: no such interface ");
-	assert_int_equal(node_tcx_programs("away0", HOOK_EGRESS), 0);
+	assert_false(node_is_attached("away0", HOOK_EGRESS));
 	node_run("ip link set wm1 name wm0");
 	assert_heard("+wm0 ");
 	assert_marked("wm0", 1);

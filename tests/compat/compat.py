@@ -83,6 +83,8 @@ def show(found: report.Report, faults: list[str], seconds: float) -> None:
     for program in found.programs:
         for test, reason in program.skipped.items():
             print(f"  SKIPPED {program.name} {test}: {reason}")
+        for part in program.parts:
+            print(f"  SKIPPED {program.name}, a part: {part}")
         if not program.is_good():
             print(f"  FAILED {program.name}, status {program.status}:")
             print("".join(f"    | {line}\n" for line in program.output), end="")

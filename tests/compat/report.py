@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 SPLAT = re.compile(r"WARNING: |BUG: |Oops|Kernel panic|KASAN|rcu.*stall|soft lockup|hung task")
 RESULT = re.compile(r"\[ +(OK|FAILED|ERROR|SKIPPED) +\] (\w+)$")
+WHY = "skipped: "
 NO_REASON = "no reason given"
 
 
@@ -20,6 +21,7 @@ class Program:
     passed: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)  # why
+    parts: list[str] = field(default_factory=list)  # left out within tests that went on
     output: list[str] = field(default_factory=list)
 
     def is_good(self) -> bool:
@@ -28,6 +30,8 @@ class Program:
 
     def add(self, line: str) -> None:
         self.output.append(line)
+        if line.startswith(WHY):
+            self.parts.append(line.removeprefix(WHY))
         result = RESULT.match(line)
         if not result:
             return
@@ -35,14 +39,15 @@ class Program:
         if outcome == "OK":
             self.passed.append(test)
         elif outcome == "SKIPPED":
-            self.skipped.setdefault(test, self._reason())
+            if test not in self.skipped:  # it is named again at the end
+                self.skipped[test] = self._reason()
         elif test not in self.failed:
             self.failed.append(test)
 
     def _reason(self) -> str:
         """The line before the verdict, if it is one."""
-        said = self.output[-2] if len(self.output) > 1 else ""
-        return said.removeprefix("skipped: ") if said.startswith("skipped: ") else NO_REASON
+        said = len(self.output) > 1 and self.output[-2].startswith(WHY)
+        return self.parts.pop() if said else NO_REASON
 
 
 @dataclass

@@ -23,7 +23,13 @@ def test_good():
     assert (report.release, report.faults(NAMES, "")) == ("5.10.0", [])
     (program,) = report.programs
     assert (program.passed, program.failed) == (["works"], [])
+    assert program.parts == []
     assert program.skipped == {"lacks": "this kernel has no tcx"}
+
+
+def test_parts_are_shown():
+    (program,) = parse(GOOD.replace("[  SKIPPED", "[       OK")).programs
+    assert (program.passed, program.parts) == (["works", "lacks"], ["this kernel has no tcx"])
 
 
 @pytest.mark.parametrize(
