@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <linux/if_tun.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "datapath/links.h"
@@ -136,23 +137,30 @@ static void a_name_is_waited_for(void **state)
 	assert_marked("", 1);
 }
 
+/* Kernels before 6.2 do that only while it is down. */
+static void rename_link(const char *from, const char *to)
+{
+	node_run("ip link set %s down && ip link set %s name %s && ip link set %s up", from,
+		 from, to, to);
+}
+
 static void names_are_followed(void **state)
 {
 	(void)state;
 	FOLLOW("wm0", "in*");
 	assert_heard("+wm0 ");
-	node_run("ip link set wm1 name in1");
+	rename_link("wm1", "in1");
 	assert_heard("+in1 ");
-	node_run("ip link set in1 name in2");
+	rename_link("in1", "in2");
 	assert_heard("");
 	assert_marked("wm0 in2", 2);
-	node_run("ip link set in2 name wm1");
+	rename_link("in2", "wm1");
 	assert_heard("-in2 ");
 	assert_false(node_is_attached("wm1", HOOK_EGRESS));
-	node_run("ip link set wm0 name away0");
+	rename_link("wm0", "away0");
 	assert_heard("-wm0 !wm0 interface: no such interface ");
 	assert_false(node_is_attached("away0", HOOK_EGRESS));
-	node_run("ip link set wm1 name wm0");
+	rename_link("wm1", "wm0");
 	assert_heard("+wm0 ");
 	assert_marked("wm0", 1);
 }
@@ -162,8 +170,9 @@ static void names_are_swapped(void **state)
 	(void)state;
 	FOLLOW("wm*");
 	assert_heard("+wm1 +wm0 ");
-	node_run("ip link set wm0 name x && ip link set wm1 name wm0 && "
-		 "ip link set x name wm1");
+	rename_link("wm0", "x");
+	rename_link("wm1", "wm0");
+	rename_link("x", "wm1");
 	assert_heard("");
 	assert_marked("wm0 wm1", 2);
 }
@@ -272,11 +281,25 @@ static void a_tun_gets_the_other_program(void **state)
 	assert_heard("-wmtun !wmtun interface: no such interface ");
 }
 
+static bool kernel_is_before(unsigned major, unsigned minor)
+{
+	struct utsname name;
+	unsigned have[2];
+
+	assert_int_equal(uname(&name), 0);
+	assert_int_equal(sscanf(name.release, "%u.%u", &have[0], &have[1]), 2);
+	return have[0] < major || (have[0] == major && have[1] < minor);
+}
+
 static void a_link_type_that_changes_is_heeded(void **state)
 {
 	int tun;
 
 	(void)state;
+	if (kernel_is_before(5, 11)) {
+		print_message("skipped: this kernel does not tell that a link type changes\n");
+		skip();
+	}
 	FOLLOW("wmt*");
 	tun = node_tun("wmtun");
 	assert_heard("+wmtun ");

@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
 TOOLS = ("/usr/sbin/ip", "/usr/sbin/tc")
 SMOKE = Path("/usr/bin/agent")
-PATIENCE = 600  # seconds from power on to power off
+PATIENCE = 900  # seconds from power on to power off
 
 
 def bpf_tests(build: Path) -> dict[str, Path]:
