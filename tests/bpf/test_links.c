@@ -19,6 +19,7 @@
 
 #include "datapath/links.h"
 #include "node.h"
+#include "pinned.h"
 #include "probe.h"
 
 static struct datapath *datapath;
@@ -190,16 +191,19 @@ static void an_interface_that_moves_away_is_forgotten(void **state)
 
 /* ---- flapping ---- */
 
-#define FLAPS 100
+static unsigned flaps(void)
+{
+	return 10 * pinned_rounds(10);
+}
 
 /* With the same number each time, which is what is easily mistaken. */
 static void flap(bool read)
 {
-	for (int i = 0; i < FLAPS; i++) {
+	for (unsigned i = 0; i < flaps(); i++) {
 		node_run("ip link add flap0 index 400 type veth peer name flap1");
 		if (read)
 			assert_int_equal(links_read(links), 0);
-		if (i == FLAPS - 1)
+		if (i == flaps() - 1)
 			break;
 		node_run("ip link del flap0");
 		if (read)
@@ -212,7 +216,7 @@ static void flap(bool read)
 static void a_flapping_interface_ends_marked(void **state)
 {
 	const char *at = heard;
-	int attached = 0;
+	unsigned attached = 0;
 
 	(void)state;
 	FOLLOW("flap0");
@@ -221,7 +225,7 @@ static void a_flapping_interface_ends_marked(void **state)
 		attached++;
 		at++;
 	}
-	assert_int_equal(attached, FLAPS);
+	assert_int_equal(attached, flaps());
 }
 
 static void a_flapping_interface_is_taken_in_at_once(void **state)
