@@ -19,7 +19,7 @@ PATIENCE = 120  # seconds for one command of apt
 
 # What a test could make the kernel load; the rest stays behind.
 MODULES = ("crypto", "lib", "net/802", "net/8021q", "net/bridge", "net/core", "net/ipv6", "net/llc")
-MODULES += ("net/sched", "drivers/net/bonding", "drivers/net/*.ko*")
+MODULES += ("net/sched", "net/tls", "drivers/net/bonding", "drivers/net/*.ko*")
 
 
 class Unavailable(Exception):
