@@ -137,6 +137,11 @@ int agent_attach_interfaces(struct agent *agent)
 
 	if (r < 0)
 		return agent_fail(r, "follow the interfaces");
+	r = datapath_leave_old_maps(agent->datapath);
+	if (r < 0)
+		log_warning("cannot take over what maps of an earlier agent have counted: %s; "
+			    "the next start does it",
+			    strerror(-r));
 	agent->news =
 		event_new(agent->base, links_fd(agent->links), EV_READ, follow_links, agent);
 	if (!agent->news || event_add(agent->news, NULL) < 0)

@@ -13,7 +13,12 @@
 
 /* Raised with every change of a map's layout; kept with the maps in control[CONTROL_VERSION],
  * so that whoever finds them pinned knows what they are. */
-#define ABI_VERSION 3
+#ifndef ABI_VERSION /* tests make agents of the layout before this one */
+#define ABI_VERSION 4
+#endif
+
+/* Maps from this one on are migrated when they are found pinned. */
+#define ABI_VERSION_OLDEST 3
 
 /* ---- matches: hash, exact_key -> entry; networks: LPM trie, prefix_key -> entry ----
  *
@@ -47,16 +52,24 @@ struct prefix_key {
 	__u8 destination[16];
 };
 
-/* Two keys share a tag once in 2^32. Odd factors keep every bit of every word. */
-static inline __u64 entry_tagged(const struct exact_key *key, __u32 slot)
+/* Two keys share a tag once in 2^32. Odd factors keep every bit of every word. The slot goes
+ * where the key has its padding; before version 4 it had a factor of its own. */
+static inline __u64 entry_tagged_in(__u32 version, const struct exact_key *key, __u32 slot)
 {
 	__u64 word[5], hash;
 
 	__builtin_memcpy(word, key, sizeof(word));
 	hash = word[0] * 0x9E3779B97F4A7C15ull + word[1] * 0xD6E8FEB86659FD93ull +
 	       word[2] * 0xBF58476D1CE4E5B9ull + word[3] * 0x94D049BB133111EBull +
-	       word[4] * 0xC2B2AE3D27D4EB4Full + slot * 0xFF51AFD7ED558CCDull;
+	       (word[4] + (version < 4 ? 0 : (__u64)slot << 40)) * 0xC2B2AE3D27D4EB4Full;
+	if (version < 4)
+		hash += slot * 0xFF51AFD7ED558CCDull;
 	return hash >> 32 << ENTRY_TAG_SHIFT | slot;
+}
+
+static inline __u64 entry_tagged(const struct exact_key *key, __u32 slot)
+{
+	return entry_tagged_in(ABI_VERSION, key, slot);
 }
 
 /* ---- marks: array of words, [slot]; what to write ----
@@ -110,7 +123,8 @@ enum control_word {
 	CONTROL_SHORTEST_PREFIX, /* 0..128, of the networks in use; meaningless without any */
 	CONTROL_OBSERVE, /* 1: the ingress observer counts */
 	CONTROL_SINCE, /* when the counters began, ns since 1970; the program does not ask */
-	CONTROL_VERSION, /* ABI_VERSION of whoever made the maps */
+	CONTROL_VERSION, /* ABI_VERSION of whoever made the maps; at this place in every version
+			  */
 	CONTROL_WORDS
 };
 

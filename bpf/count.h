@@ -33,17 +33,18 @@ static __always_inline void count_traffic(void *map, __u32 index, struct traffic
 	add(&counter->bytes, traffic.bytes);
 }
 
-static __always_inline void count_pair(void *map, __u32 pair, struct traffic traffic)
+static __always_inline void count_pair(void *map, __u32 stripe, __u32 pair,
+				       struct traffic traffic)
 {
-	count_traffic(map, own_stripe() * PAIRS + pair, traffic);
+	count_traffic(map, stripe * PAIRS + pair, traffic);
 }
 
 /* Bytes count only for what is marked. */
-static __always_inline void count_verdict(struct __sk_buff *skb, enum verdict verdict,
-					  struct traffic traffic)
+static __always_inline void count_verdict(struct __sk_buff *skb, __u32 stripe,
+					  enum verdict verdict, struct traffic traffic)
 {
 	__u32 ifindex = skb->ifindex < INTERFACES ? skb->ifindex : INTERFACE_OTHER;
-	__u32 index = own_stripe() * INTERFACES + ifindex;
+	__u32 index = stripe * INTERFACES + ifindex;
 	struct interface_traffic *counter = bpf_map_lookup_elem(&interfaces, &index);
 
 	if (!counter || verdict >= VERDICTS)

@@ -60,6 +60,7 @@ static __always_inline int mark(struct __sk_buff *skb, __u32 link_header)
 {
 	__u32 kinds = control_word(CONTROL_KINDS);
 	struct packet packet;
+	__u32 stripe = own_stripe();
 	struct traffic traffic;
 	int verdict;
 
@@ -69,7 +70,7 @@ static __always_inline int mark(struct __sk_buff *skb, __u32 link_header)
 	traffic = on_the_wire(skb, &packet);
 	if (!verdict)
 		verdict = mark_readable(skb, &packet, kinds, traffic);
-	count_verdict(skb, verdict, traffic);
+	count_verdict(skb, stripe, verdict, traffic);
 	return TC_ACT_UNSPEC;
 }
 
@@ -115,10 +116,10 @@ int write_mark(struct __sk_buff *skb)
 	__u32 place = skb->cb[ORDER_PLACE];
 	struct traffic traffic = {(__u16)place, skb->cb[ORDER_BYTES]};
 	__be32 *first = first_word(skb, place >> 16);
-	__u32 marked;
+	__u32 stripe = own_stripe(), marked;
 
 	if (!first) {
-		count_verdict(skb, VERDICT_WRITE_FAILED, traffic);
+		count_verdict(skb, stripe, VERDICT_WRITE_FAILED, traffic);
 		return TC_ACT_UNSPEC;
 	}
 	marked = marked_word(skb, word, bpf_ntohl(*first));
@@ -126,8 +127,8 @@ int write_mark(struct __sk_buff *skb)
 
 	count_traffic(&mark_traffic, skb->cb[ORDER_COUNTER], traffic);
 	if (word & (WORD_HAS_RAW | WORD_HAS_SCITAG))
-		count_pair(&sent_traffic, label_pair(marked), traffic);
-	count_verdict(skb, VERDICT_MARKED, traffic);
+		count_pair(&sent_traffic, stripe, label_pair(marked), traffic);
+	count_verdict(skb, stripe, VERDICT_MARKED, traffic);
 	return TC_ACT_UNSPEC;
 }
 
@@ -154,7 +155,7 @@ static __always_inline int observe(struct __sk_buff *skb, __u32 link_header)
 	pair = label_pair(packet.label);
 	if (!is_known(pair))
 		pair = PAIR_OTHER;
-	count_pair(&observed_traffic, pair, on_the_wire(skb, &packet));
+	count_pair(&observed_traffic, own_stripe(), pair, on_the_wire(skb, &packet));
 	return TC_ACT_UNSPEC;
 }
 

@@ -63,20 +63,22 @@ static uint64_t wall_clock(void)
 }
 
 /* Pins only what is complete: packets may go by it at once. */
-static int maps_share(struct datapath *datapath, const char *pin_dir, bool adopted)
+static int maps_share(struct datapath *datapath, const char *pin_dir, enum pins_found found)
 {
 	int error = writer_plug(datapath->programs);
 
-	if (error || adopted)
+	if (error || found == PINS_FIT)
 		return error;
-	shared_store(&datapath->maps.control[CONTROL_SINCE], wall_clock());
 	shared_store(&datapath->maps.control[CONTROL_VERSION], ABI_VERSION);
+	if (found == PINS_OTHER)
+		return migration_commit(datapath);
+	shared_store(&datapath->maps.control[CONTROL_SINCE], wall_clock());
 	return pin_dir ? pins_make(datapath->programs, pin_dir) : 0;
 }
 
 /* libbpf raises RLIMIT_MEMLOCK where the kernel still charges maps to it (before 5.11). */
 static int programs_load(struct datapath *datapath, const struct datapath_options *options,
-			 uint32_t buckets, bool *adopted)
+			 uint32_t buckets, enum pins_found *found)
 {
 	int error = 0;
 
@@ -85,7 +87,10 @@ static int programs_load(struct datapath *datapath, const struct datapath_option
 		return -errno;
 	programs_size(datapath->programs, options, datapath->slot_count, buckets);
 	if (options->pin_dir)
-		error = pins_reuse(datapath->programs, options->pin_dir, adopted);
+		error = pins_find(datapath->programs, options->pin_dir, found);
+	if (!error)
+		error = migration_init(&datapath->migration, datapath->programs,
+				       options->pin_dir);
 	return error ? error : marker__load(datapath->programs);
 }
 
@@ -125,14 +130,18 @@ static int rooms_init(struct datapath *datapath, uint32_t buckets)
 static int state_init(struct datapath *datapath, const struct datapath_options *options)
 {
 	uint32_t buckets = filter_buckets(options->marks + options->networks);
-	bool adopted = false;
-	int error = programs_load(datapath, options, buckets, &adopted);
+	enum pins_found found = PINS_NONE;
+	int error = programs_load(datapath, options, buckets, &found);
 
 	if (!error)
 		error = rooms_init(datapath, buckets);
-	if (!error && adopted)
+	if (!error && found == PINS_OTHER)
+		error = migration_copy(datapath);
+	if (!error && found != PINS_NONE)
 		error = adoption_init(datapath);
-	return error ? error : maps_share(datapath, options->pin_dir, adopted);
+	if (!error)
+		error = maps_share(datapath, options->pin_dir, found);
+	return error ? error : migration_count_marks(datapath);
 }
 
 int datapath_open(const struct datapath_options *options, struct datapath **ret)
@@ -161,6 +170,7 @@ void datapath_close(struct datapath *datapath)
 {
 	if (!datapath)
 		return;
+	migration_done(&datapath->migration);
 	adoption_done(&datapath->adoption);
 	filter_done(&datapath->filter);
 	leases_done(&datapath->leases);

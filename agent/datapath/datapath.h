@@ -29,11 +29,12 @@ struct datapath_options {
 };
 
 /* Loads the programs and creates the maps, or goes on with those that are pinned: they mark all
- * the while. Nothing is attached.
+ * the while. Pinned maps of an older layout or of other sizes are copied, counters with them,
+ * and replaced; datapath_leave_old_maps() is due then. Nothing is attached.
  * 0; -EINVAL: capacity is 0 or too large; -EPERM without CAP_BPF and CAP_NET_ADMIN; -ENOMEM;
- * -EPROTO: the pinned maps have another layout or other sizes; -ENODEV: pin_dir is not on a
- * bpffs; else what the kernel said, and datapath_last_message() has more words. *ret is
- * untouched on failure. */
+ * -EPROTO: the pinned maps have a layout that these programs do not know, such as that of a
+ * newer agent; -ENOSPC: more is pinned than fits; -ENODEV: pin_dir is not on a bpffs; else what
+ * the kernel said, and datapath_last_message() has more words. *ret is untouched on failure. */
 int datapath_open(const struct datapath_options *options, struct datapath **ret);
 
 /* What the BPF library and the verifier said of the last datapath_open() or attach_add() of
@@ -111,6 +112,11 @@ int datapath_each_pinned(struct datapath *datapath,
  * -EEXIST if the slot is claimed already; -EINVAL: no such slot. */
 int datapath_claim(struct datapath *datapath, const struct match *match, uint32_t slot,
 		   const struct mark_action *action, uint32_t lease);
+
+/* Call when the programs on all interfaces are ours: adds what those before them have counted
+ * in maps that were replaced, and lets these maps go. 0 or negative errno: then the next agent
+ * does it. Counters lag behind until then. One thread; may run beside the writer. */
+int datapath_leave_old_maps(struct datapath *datapath);
 
 /* ---- deadlines; the writer's ---- */
 

@@ -7,7 +7,7 @@
 
 #include "datapath/shared.h"
 
-#define BUCKETS_PER_MARK 4 /* 2 bytes a mark; a quarter of the strangers is let through */
+#define BUCKETS_PER_MARK 16 /* 8 bytes a mark; one stranger in seventeen is let through */
 
 /* A rebuild reads every slot, so it waits until an eighth of them is stale. The few that
  * remain after that go with time. */

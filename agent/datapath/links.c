@@ -2,21 +2,12 @@
 #include "datapath/links.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libmnl/libmnl.h>
-#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "cleanup.h"
-#include "datapath/link_message.h"
-
-/* Some thousand events. */
-#define RECEIVE_BUFFER (4 << 20)
-/* The most that the kernel sends at once. */
-#define MESSAGE_MAX 32768
+#include "datapath/link_feed.h"
 
 struct link {
 	struct stack_device now; /* as the kernel says */
@@ -29,11 +20,10 @@ struct link {
 
 struct links {
 	struct links_options options;
-	struct mnl_socket *socket;
+	struct link_feed feed;
 	struct link *items; /* ascending by number */
 	size_t n;
-	uint32_t sequence; /* of the last dump */
-	bool is_dumping, is_inconsistent, must_dump, must_verify, is_swept;
+	bool must_verify, is_swept;
 };
 
 DEFINE_CLEANUP(close_links, struct links *, links_close)
@@ -252,116 +242,51 @@ static int settle(struct links *links)
 
 /* ---- listening ---- */
 
-static int dump_begin(struct links *links)
+static void listed_forget(struct links *links)
 {
-	int error = link_message_ask(links->socket, links->sequence + 1);
-
-	if (error)
-		return error == -EBUSY ? 0 : error; /* one is running: after it */
-	links->sequence++;
 	for (size_t i = 0; i < links->n; i++)
 		links->items[i].is_listed = false;
-	links->is_dumping = true;
-	links->is_inconsistent = false;
-	links->must_dump = false;
-	return 0;
 }
 
 /* A device that went and came back meanwhile may have the number that it had. */
-static void dump_end(struct links *links)
+static void listed_settle(struct links *links)
 {
-	links->is_dumping = false;
-	if (links->is_inconsistent || links->must_dump) {
-		links->must_dump = true;
-		return;
-	}
 	for (size_t i = links->n; i-- > 0;)
 		if (!links->items[i].is_listed)
 			link_remove(links, links->items[i].now.device.ifindex);
 	links->must_verify = true;
 }
 
-static int take_message(struct links *links, const struct nlmsghdr *header)
+static int take_event(enum link_feed_event event, const struct stack_device *device, void *user)
 {
-	const bool is_answer = header->nlmsg_seq == links->sequence && header->nlmsg_seq != 0;
-	struct stack_device device;
+	struct links *links = user;
 
-	if (is_answer && (header->nlmsg_flags & NLM_F_DUMP_INTR))
-		links->is_inconsistent = true;
-	switch (header->nlmsg_type) {
-	case NLMSG_DONE:
-		if (is_answer)
-			dump_end(links);
-		return 0;
-	case NLMSG_ERROR:
-		links->is_dumping = false;
-		links->must_dump = true;
-		return -EIO;
-	case RTM_NEWLINK:
-		return link_message_read(header, &device) ? link_update(links, &device) : 0;
-	case RTM_DELLINK:
-		if (link_message_read(header, &device))
-			link_remove(links, device.device.ifindex);
-		return 0;
-	default:
-		return 0;
+	switch (event) {
+	case LINK_FEED_DUMP:
+		listed_forget(links);
+		break;
+	case LINK_FEED_DUMPED:
+		listed_settle(links);
+		break;
+	case LINK_FEED_DEVICE:
+		return link_update(links, device);
+	case LINK_FEED_GONE:
+		link_remove(links, device->device.ifindex);
+		break;
 	}
-}
-
-static int take_messages(struct links *links, const void *buffer, ssize_t length)
-{
-	const struct nlmsghdr *header = buffer;
-	int left = (int)length, error = 0;
-
-	while (!error && mnl_nlmsg_ok(header, left)) {
-		error = take_message(links, header);
-		header = mnl_nlmsg_next(header, &left);
-	}
-	return error;
-}
-
-/* 1: took something in, 0: there is nothing, or negative errno. */
-static int receive(struct links *links)
-{
-	_Alignas(struct nlmsghdr) char buffer[MESSAGE_MAX];
-	ssize_t length = mnl_socket_recvfrom(links->socket, buffer, sizeof(buffer));
-	int error;
-
-	if (length >= 0) {
-		error = take_messages(links, buffer, length);
-		if (error)
-			links->must_dump = true;
-		return error ? error : 1;
-	}
-	if (errno == EINTR)
-		return 1;
-	if (errno == EAGAIN)
-		return 0;
-	links->must_dump = true;
-	return errno == ENOBUFS || errno == ENOSPC ? 1 : -errno;
+	return 0;
 }
 
 int links_read(struct links *links)
 {
-	int more = 1, error;
+	int error = link_feed_read(&links->feed);
 
-	while (more > 0) {
-		more = receive(links);
-		if (more >= 0 && links->must_dump && !links->is_dumping) {
-			error = dump_begin(links);
-			if (error)
-				return error;
-			more = 1;
-		}
-	}
-	if (more < 0)
-		return more;
-	return links->is_dumping ? 0 : settle(links);
+	return error || link_feed_is_dumping(&links->feed) ? error : settle(links);
 }
 
 int links_fd(const struct links *links)
 {
-	return mnl_socket_get_fd(links->socket);
+	return link_feed_fd(&links->feed);
 }
 
 int links_want(struct links *links, const struct stack_names *names)
@@ -374,33 +299,15 @@ int links_want(struct links *links, const struct stack_names *names)
 			attach_expect(links->options.attach, before->items[i], false, &row);
 	links->options.names = *names;
 	/* A dump that is running ends with settling. */
-	return links->is_dumping ? 0 : settle(links);
-}
-
-static int socket_listen(struct links *links)
-{
-	int size =
-		links->options.receive_buffer ? links->options.receive_buffer : RECEIVE_BUFFER;
-	int fd;
-
-	links->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!links->socket)
-		return -errno;
-	fd = mnl_socket_get_fd(links->socket);
-	/* Without CAP_NET_ADMIN the limit of the host holds, and that may do. */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	return mnl_socket_bind(links->socket, RTMGRP_LINK, MNL_SOCKET_AUTOPID) ? -errno : 0;
+	return link_feed_is_dumping(&links->feed) ? 0 : settle(links);
 }
 
 /* Until the first dump has come and its interfaces have been seen to. */
 static int take_all(struct links *links)
 {
 	struct pollfd ready = {.fd = links_fd(links), .events = POLLIN};
-	int error = 0;
+	int error = links_read(links);
 
-	links->must_dump = true;
-	error = links_read(links);
 	while (!error && !links->is_swept) {
 		if (poll(&ready, 1, -1) < 0 && errno != EINTR)
 			return -errno;
@@ -417,7 +324,7 @@ int links_open(const struct links_options *options, struct links **ret)
 	if (!links)
 		return -ENOMEM;
 	links->options = *options;
-	error = socket_listen(links);
+	error = link_feed_open(&links->feed, options->receive_buffer, take_event, links);
 	if (!error)
 		error = take_all(links);
 	if (!error)
@@ -429,8 +336,7 @@ void links_close(struct links *links)
 {
 	if (!links)
 		return;
-	if (links->socket)
-		mnl_socket_close(links->socket);
+	link_feed_close(&links->feed);
 	free(links->items);
 	free(links);
 }

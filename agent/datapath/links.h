@@ -44,8 +44,8 @@ int links_fd(const struct links *links);
  * is asked for everything again. 0 or negative errno; call again in either case. */
 int links_read(struct links *links);
 
-/* Other names from now on: takes off what is not wanted any more, then hangs on what is new. The
- * names before must still be valid. 0 or negative errno. */
+/* Other names from now on: takes off what is not wanted any more, then hangs on what is new.
+ * The names before must still be valid. 0 or negative errno. */
 int links_want(struct links *links, const struct stack_names *names);
 
 /* Does not touch what hangs. NULL is fine. */

@@ -17,10 +17,10 @@
 
 #include "cleanup.h"
 #include "datapath/holder.h"
+#include "datapath/pins.h"
 #include "failpoint.h"
 
 #define LINKS "links"
-#define MAPS "maps"
 
 struct pin_folder {
 	char *path;
@@ -222,17 +222,23 @@ void pin_folder_each(const struct pin_folder *pins,
 
 /* ---- everything else ---- */
 
-bool pin_folder_remove_map(const struct pin_folder *pins, const char *map)
+unsigned pin_folder_remove_map(const struct pin_folder *pins, const char *map)
 {
-	char name[NAME_MAX];
+	unsigned n = 0;
 
-	snprintf(name, sizeof(name), MAPS "/%s", map);
-	return !unlinkat(pins->folder, name, 0);
+	for (const char *const *folder = pins_folders; *folder; folder++) {
+		char name[NAME_MAX];
+
+		snprintf(name, sizeof(name), "%s/%s", *folder, map);
+		n += !unlinkat(pins->folder, name, 0);
+	}
+	return n;
 }
 
 void pin_folder_remove_empty(const struct pin_folder *pins)
 {
 	unlinkat(pins->folder, LINKS, AT_REMOVEDIR);
-	unlinkat(pins->folder, MAPS, AT_REMOVEDIR);
+	for (const char *const *folder = pins_folders; *folder; folder++)
+		unlinkat(pins->folder, *folder, AT_REMOVEDIR);
 	rmdir(pins->path);
 }

@@ -45,8 +45,9 @@ void pin_folder_each(const struct pin_folder *pins,
 				  enum hook hook, void *user),
 		     void *user);
 
-/* Takes away the pin of the map with this name, PIN_DIR/maps/NAME. Was it there? */
-bool pin_folder_remove_map(const struct pin_folder *pins, const char *map);
+/* Takes away the pins of maps with this name in all the folders of pins.h; returns how many
+ * there were. */
+unsigned pin_folder_remove_map(const struct pin_folder *pins, const char *map);
 
 /* Removes the folder if it is empty, of links and maps too. */
 void pin_folder_remove_empty(const struct pin_folder *pins);

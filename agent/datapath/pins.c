@@ -3,8 +3,8 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <limits.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,15 +16,60 @@
 #include "bpf/abi.h"
 #include "cleanup.h"
 #include "datapath/message.h"
+#include "failpoint.h"
 
 #define PINS 12
 
-struct pins {
-	struct bpf_map *maps[PINS];
-	const char *dir;
+#define CONTROL "control"
+
+enum { PRESENT, NEW, OLD }; /* and so on */
+
+const char *const pins_folders[] = {
+	[PRESENT] = "maps",
+	[NEW] = "maps-new",
+	[OLD] = "maps-old-1",
+	"maps-old-2",
+	"maps-old-3",
+	"maps-old-4",
+	"maps-old-5",
+	"maps-old-6",
+	"maps-old-7",
+	"maps-old-8",
+	NULL,
 };
 
-static struct pins pins_of(const struct marker *programs, const char *dir)
+_Static_assert(sizeof(pins_folders) / sizeof(*pins_folders) == OLD + PINS_OLD_MAX + 1,
+	       "each old set has a name");
+
+struct pins {
+	struct bpf_map *maps[PINS];
+	struct pins_path folder;
+};
+
+static struct pins_path path_of(const char *folder, const char *name)
+{
+	struct pins_path path;
+
+	snprintf(path.text, sizeof(path.text), "%s/%s", folder, name);
+	return path;
+}
+
+struct pins_path pins_folder(const char *dir)
+{
+	return path_of(dir, pins_folders[PRESENT]);
+}
+
+static struct pins_path new_folder(const char *dir)
+{
+	return path_of(dir, pins_folders[NEW]);
+}
+
+struct pins_path pins_old_folder(const char *dir, unsigned number)
+{
+	return path_of(dir, pins_folders[OLD + number - 1]);
+}
+
+static struct pins pins_of(const struct marker *programs, struct pins_path folder)
 {
 	return (struct pins){
 		.maps = {programs->maps.matches, programs->maps.networks, programs->maps.marks,
@@ -33,7 +78,7 @@ static struct pins pins_of(const struct marker *programs, const char *dir)
 			 programs->maps.observed_traffic, programs->maps.known_pairs,
 			 programs->maps.interfaces, programs->maps.writers,
 			 programs->maps.control},
-		.dir = dir,
+		.folder = folder,
 	};
 }
 
@@ -42,16 +87,9 @@ static const struct bpf_map *control_of(const struct pins *pins)
 	return pins->maps[PINS - 1];
 }
 
-struct path {
-	char text[PATH_MAX];
-};
-
-static struct path path_of(const struct pins *pins, const struct bpf_map *map)
+static struct pins_path pin_of(const struct pins *pins, const struct bpf_map *map)
 {
-	struct path path;
-
-	snprintf(path.text, sizeof(path.text), "%s/maps/%s", pins->dir, bpf_map__name(map));
-	return path;
+	return path_of(pins->folder.text, bpf_map__name(map));
 }
 
 static int fail(int error, const char *what, const char *path)
@@ -59,6 +97,8 @@ static int fail(int error, const char *what, const char *path)
 	message_say("cannot %s %s: %s\n", what, path, strerror(-error));
 	return error;
 }
+
+/* ---- folders ---- */
 
 static int folder_make(const char *path)
 {
@@ -80,116 +120,255 @@ static int folder_check(const char *path)
 	return -ENODEV;
 }
 
-static int folders_make(const char *dir)
+static int folder_rename(const struct pins_path *from, const struct pins_path *to)
 {
-	char maps[PATH_MAX];
-	int length = snprintf(maps, sizeof(maps), "%s/maps", dir), error;
-
-	if (length + NAME_MAX >= PATH_MAX)
-		return -ENAMETOOLONG;
-	error = folder_make(dir);
-	if (!error)
-		error = folder_check(dir);
-	return error ? error : folder_make(maps);
+	return rename(from->text, to->text) ? fail(-errno, "rename", from->text) : 0;
 }
 
-/* Backwards: control goes first. */
-static int pins_remove(const struct pins *pins)
+static bool is_there(const struct pins_path *path)
+{
+	return access(path->text, F_OK) == 0;
+}
+
+/* 1, 0 or negative errno. */
+static int is_complete(const struct pins_path *folder)
+{
+	struct pins_path control = path_of(folder->text, CONTROL);
+
+	if (is_there(&control))
+		return 1;
+	return errno == ENOENT ? 0 : fail(-errno, "look at", control.text);
+}
+
+/* ---- sets ---- */
+
+/* Backwards: control goes first. What else somebody may have put there stays. */
+static int set_remove(const struct pins *pins)
 {
 	for (int i = PINS - 1; i >= 0; i--) {
-		struct path path = path_of(pins, pins->maps[i]);
+		struct pins_path path = pin_of(pins, pins->maps[i]);
 
 		if (unlink(path.text) && errno != ENOENT)
 			return fail(-errno, "remove", path.text);
 	}
+	if (rmdir(pins->folder.text) && errno != ENOENT)
+		return fail(-errno, "remove", pins->folder.text);
 	return 0;
 }
 
-static int version_check(const struct pins *pins, int control)
+static int set_make(const struct pins *pins)
+{
+	int error = folder_make(pins->folder.text);
+
+	for (int i = 0; i < PINS && !error; i++) {
+		struct pins_path path = pin_of(pins, pins->maps[i]);
+
+		FAILPOINT("while-pinning");
+		error = bpf_obj_pin(bpf_map__fd(pins->maps[i]), path.text);
+		if (error)
+			fail(error, "pin", path.text);
+	}
+	if (error)
+		(void)set_remove(pins);
+	return error;
+}
+
+/* Was somebody killed between the two renames of pins_replace(), or while he made a set? */
+static int sets_recover(const struct marker *programs, const char *dir, bool *ret_complete)
+{
+	const struct pins present = pins_of(programs, pins_folder(dir));
+	const struct pins new = pins_of(programs, new_folder(dir));
+	int complete = is_complete(&present.folder), renewed, error;
+
+	if (complete)
+		*ret_complete = true;
+	if (complete)
+		return complete < 0 ? complete : set_remove(&new);
+	renewed = is_complete(&new.folder);
+	if (renewed < 0)
+		return renewed;
+	error = set_remove(&present);
+	if (!error)
+		error = renewed ? folder_rename(&new.folder, &present.folder)
+				: set_remove(&new);
+	*ret_complete = renewed;
+	return error;
+}
+
+/* ---- does it fit? ---- */
+
+static int version_read(const struct pins *pins, int control, uint64_t *ret)
 {
 	const uint32_t index = CONTROL_VERSION;
 	uint64_t version = 1; /* that one did not say it */
 	int error = bpf_map_lookup_elem(control, &index, &version);
 
 	if (error && error != -ENOENT)
-		return fail(error, "read control in", pins->dir);
-	if (!error && version == ABI_VERSION)
+		return fail(error, "read control in", pins->folder.text);
+	*ret = version;
+	return 0;
+}
+
+static int version_check(const struct pins *pins, uint64_t version)
+{
+	const char *age = version > ABI_VERSION ? "newer" : "much older";
+
+	if (version <= ABI_VERSION && version >= ABI_VERSION_OLDEST)
 		return 0;
-	message_say("the maps pinned in %s have layout %lu, these programs need %u\n",
-		    pins->dir, (unsigned long)version, ABI_VERSION);
+	message_say("the maps in %s have layout %lu, of a %s agent: this one knows %u to %u. "
+		    "Start an agent that knows both, or take them off: waymarkd --clean\n",
+		    pins->folder.text, (unsigned long)version, age, ABI_VERSION_OLDEST,
+		    ABI_VERSION);
 	return -EPROTO;
 }
 
-static int size_check(const struct bpf_map *map, int fd, const char *path)
+static bool is_alike(const struct bpf_map *map, const struct bpf_map_info *info)
 {
-	struct bpf_map_info info = {0};
-	uint32_t length = sizeof(info);
-	int error = bpf_obj_get_info_by_fd(fd, &info, &length);
-
-	if (error)
-		return fail(error, "look at", path);
-	if (info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&
-	    info.value_size == bpf_map__value_size(map) &&
-	    info.map_flags == bpf_map__map_flags(map) &&
-	    info.max_entries == bpf_map__max_entries(map))
-		return 0;
-	message_say("%s has %u entries of %u octets, not %u of %u\n", path, info.max_entries,
-		    info.value_size, bpf_map__max_entries(map), bpf_map__value_size(map));
-	return -EPROTO;
+	return info->type == bpf_map__type(map) && info->key_size == bpf_map__key_size(map) &&
+	       info->value_size == bpf_map__value_size(map) &&
+	       info->map_flags == bpf_map__map_flags(map) &&
+	       info->max_entries == bpf_map__max_entries(map);
 }
 
-static int map_reuse(const struct pins *pins, struct bpf_map *map)
+static int pin_open(const struct pins *pins, const struct bpf_map *map)
 {
-	struct path path = path_of(pins, map);
-	cleanup(close_fd) int fd = bpf_obj_get(path.text);
-	int error = 0;
+	struct pins_path path = pin_of(pins, map);
+	int fd = bpf_obj_get(path.text);
 
 	if (fd == -ENOENT) {
 		message_say("%s is missing\n", path.text);
 		return -EPROTO;
 	}
-	if (fd < 0)
-		return fail(fd, "open", path.text);
-	if (map == control_of(pins))
-		error = version_check(pins, fd);
-	if (!error)
-		error = size_check(map, fd, path.text);
-	return error ? error : bpf_map__reuse_fd(map, fd);
+	return fd < 0 ? fail(fd, "open", path.text) : fd;
 }
 
-int pins_reuse(const struct marker *programs, const char *dir, bool *ret)
+/* A map of another size clears *fits; *version is that of `control`. */
+static int pin_check(const struct pins *pins, const struct bpf_map *map, uint64_t *version,
+		     bool *fits)
 {
-	struct pins pins = pins_of(programs, dir);
-	struct path control = path_of(&pins, control_of(&pins));
-	int error = folders_make(dir);
+	cleanup(close_fd) int fd = pin_open(pins, map);
+	struct bpf_map_info info = {0};
+	uint32_t length = sizeof(info);
+	int error;
 
+	if (fd < 0)
+		return fd;
+	error = bpf_obj_get_info_by_fd(fd, &info, &length);
+	if (error)
+		return fail(error, "look at", bpf_map__name(map));
+	*fits = *fits && is_alike(map, &info);
+	return map == control_of(pins) ? version_read(pins, fd, version) : 0;
+}
+
+static int set_check(const struct pins *pins, bool *ret_fits)
+{
+	uint64_t version = 0;
+	bool fits = true;
+	int error = 0;
+
+	for (int i = PINS - 1; i >= 0 && !error; i--)
+		error = pin_check(pins, pins->maps[i], &version, &fits);
+	if (!error)
+		error = version_check(pins, version);
+	*ret_fits = fits && version == ABI_VERSION;
+	return error;
+}
+
+static int set_reuse(const struct pins *pins)
+{
+	int error = 0;
+
+	for (int i = 0; i < PINS && !error; i++) {
+		cleanup(close_fd) int fd = pin_open(pins, pins->maps[i]);
+
+		error = fd < 0 ? fd : bpf_map__reuse_fd(pins->maps[i], fd);
+	}
+	return error;
+}
+
+int pins_find(const struct marker *programs, const char *dir, enum pins_found *ret)
+{
+	struct pins pins = pins_of(programs, pins_folder(dir));
+	bool is_complete = false, fits = false;
+	int error = folder_make(dir);
+
+	if (!error)
+		error = folder_check(dir);
+	if (!error)
+		error = sets_recover(programs, dir, &is_complete);
+	if (!error && is_complete)
+		error = set_check(&pins, &fits);
+	if (!error && fits)
+		error = set_reuse(&pins);
 	if (error)
 		return error;
-	if (access(control.text, F_OK)) {
-		if (errno != ENOENT)
-			return fail(-errno, "look at", control.text);
-		*ret = false;
-		return pins_remove(&pins);
-	}
-	for (int i = PINS - 1; !error && i >= 0; i--)
-		error = map_reuse(&pins, pins.maps[i]);
-	if (!error)
-		*ret = true;
-	return error;
+	*ret = fits ? PINS_FIT : is_complete ? PINS_OTHER : PINS_NONE;
+	return 0;
 }
 
 int pins_make(const struct marker *programs, const char *dir)
 {
-	struct pins pins = pins_of(programs, dir);
+	struct pins pins = pins_of(programs, pins_folder(dir));
 
-	for (int i = 0; i < PINS; i++) {
-		struct path path = path_of(&pins, pins.maps[i]);
-		int error = bpf_obj_pin(bpf_map__fd(pins.maps[i]), path.text);
+	return set_make(&pins);
+}
 
-		if (error) {
-			(void)pins_remove(&pins);
-			return fail(error, "pin", path.text);
-		}
+/* ---- replacing ---- */
+
+/* A number that no old set has. */
+static int old_number(const char *dir, unsigned *ret)
+{
+	for (unsigned i = 1; i <= PINS_OLD_MAX; i++) {
+		struct pins_path folder = pins_old_folder(dir, i);
+
+		if (is_there(&folder))
+			continue;
+		*ret = i;
+		return 0;
 	}
-	return 0;
+	message_say("%s holds %u replaced sets of maps\n", dir, PINS_OLD_MAX);
+	return -EBUSY;
+}
+
+int pins_replace(const struct marker *programs, const char *dir, unsigned *ret_old)
+{
+	const struct pins_path present = pins_folder(dir);
+	const struct pins new = pins_of(programs, new_folder(dir));
+	struct pins_path old;
+	unsigned number;
+	int error = old_number(dir, &number);
+
+	if (!error)
+		error = set_make(&new);
+	if (error)
+		return error;
+	old = pins_old_folder(dir, number);
+	FAILPOINT("while-migrating");
+	error = folder_rename(&present, &old);
+	FAILPOINT("while-migrating");
+	if (!error)
+		error = folder_rename(&new.folder, &present);
+	if (!error)
+		*ret_old = number;
+	return error;
+}
+
+unsigned pins_old_list(const char *dir, unsigned numbers[static PINS_OLD_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 1; i <= PINS_OLD_MAX; i++) {
+		struct pins_path folder = pins_old_folder(dir, i);
+
+		if (is_there(&folder))
+			numbers[n++] = i;
+	}
+	return n;
+}
+
+int pins_old_drop(const struct marker *programs, const char *dir, unsigned number)
+{
+	struct pins pins = pins_of(programs, pins_old_folder(dir, number));
+
+	return set_remove(&pins);
 }

@@ -32,4 +32,7 @@ static inline uint64_t shared_now(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Returns once every packet that was inside a program is through. */
+void shared_wait(void);
+
 #endif

@@ -4,11 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "datapath/shared.h"
 
 int slots_init(struct slots *slots, uint32_t count)
@@ -90,24 +85,13 @@ void slots_wake(struct slots *slots)
 	chain_to_idle(slots, &slots->young);
 }
 
-/* Returns once every packet that was inside a program is through. The barrier waits for an
- * RCU grace period, which is just that; kernels with nohz_full refuse it. */
-static void packets_wait(void)
-{
-	struct timespec grace = {.tv_sec = SHARED_GRACE_NS / 1000000000};
-
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		while (clock_nanosleep(CLOCK_MONOTONIC, 0, &grace, &grace))
-			;
-}
-
 uint32_t slots_take_waiting(struct slots *slots, uint64_t now)
 {
 	uint32_t slot = slots_take(slots, now);
 
 	if (slot || (!slots->old.first && !slots->young.first))
 		return slot;
-	packets_wait();
+	shared_wait();
 	slots_wake(slots);
 	return slots_take(slots, now);
 }

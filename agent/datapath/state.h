@@ -11,6 +11,7 @@
 #include "datapath/filter.h"
 #include "datapath/leases.h"
 #include "datapath/maps.h"
+#include "datapath/migration.h"
 #include "datapath/slots.h"
 #include "datapath/table.h"
 
@@ -23,6 +24,7 @@ struct datapath {
 	struct clock clock;
 	struct leases leases;
 	struct adoption adoption;
+	struct migration migration;
 	struct table matches, networks;
 	bool observing;
 	struct table_batch batch; /* scratch of datapath_apply() */

@@ -15,6 +15,16 @@
 #include "frame.h"
 #include "lab.h"
 
+struct datapath *marks_open(uint32_t marks, uint32_t networks)
+{
+	const struct datapath_options options = {.marks = marks, .networks = networks};
+	struct datapath *datapath = NULL;
+
+	if (datapath_open(&options, &datapath))
+		fail_msg("%s", datapath_last_message());
+	return datapath;
+}
+
 static struct ends ends_to(uint32_t host)
 {
 	struct ends ends = ends_of("2001:db8::1", "2001:db8:1::");

@@ -10,6 +10,9 @@
 
 #define MARKS_FRAME_BYTES (40 + 8 + 32) /* of one packet, as counted */
 
+/* A datapath without pins, which must open. */
+struct datapath *marks_open(uint32_t marks, uint32_t networks);
+
 /* A mark for the packets to this host; a NETWORK covers eight hosts. */
 struct match marks_match(enum mark_kind kind, uint32_t host);
 

@@ -17,10 +17,9 @@ static struct datapath *datapath;
 
 static int open_datapath(void **state)
 {
-	const struct datapath_options options = {.marks = CROWD, .networks = 4};
-
 	(void)state;
-	return datapath_open(&options, &datapath);
+	datapath = marks_open(CROWD, 4);
+	return 0;
 }
 
 static int close_datapath(void **state)

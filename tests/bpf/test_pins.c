@@ -6,32 +6,19 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "datapath/state.h"
 #include "marks.h"
+#include "pinned.h"
 
 #define KINDS 4
 #define KEPT 40 /* packets so far when the first agent goes */
 
-static char pin_dir[256];
-static struct datapath_options options = {.marks = 900, .networks = 20, .pin_dir = pin_dir};
-static struct datapath *datapath;
-static int program; /* of the first agent, as if it were attached */
-
 /* HOST n + 1 for kind n + 1, far enough from each other for the prefixes. */
 static struct match matches[KINDS];
 static uint32_t slots[KINDS], old_lease;
-
-static const char *path_of(const char *name)
-{
-	static char path[512];
-
-	snprintf(path, sizeof(path), "%s/maps/%s", pin_dir, name);
-	return path;
-}
 
 static int64_t later(void)
 {
@@ -41,42 +28,27 @@ static int64_t later(void)
 	return ((int64_t)time.tv_sec + 3600) * 1000000000;
 }
 
-static void open_again(void)
-{
-	assert_int_equal(datapath_open(&options, &datapath), 0);
-}
-
 static int leave_marks(void **state)
 {
 	(void)state;
-	open_again();
-	assert_int_equal(datapath_lease_take(datapath, &old_lease), 0);
-	datapath_lease_set(datapath, old_lease, later());
-	program = dup(datapath_program(datapath, true));
+	pinned_open();
+	assert_int_equal(datapath_lease_take(pinned.datapath, &old_lease), 0);
+	datapath_lease_set(pinned.datapath, old_lease, later());
+	pinned_keep_program();
 	for (uint32_t i = 0; i < KINDS; i++) {
 		matches[i] = marks_match(MARK_FLOW + i, 16 * i);
-		slots[i] = marks_add(datapath, &matches[i], i + 1, old_lease);
+		slots[i] = marks_add(pinned.datapath, &matches[i], i + 1, old_lease);
 		for (uint32_t packet = 0; packet < KEPT; packet++)
-			assert_int_equal(marks_label(program, 16 * i), i + 1);
+			assert_int_equal(marks_label(pinned.program, 16 * i), i + 1);
 	}
-	datapath_close(datapath);
-	datapath = NULL;
+	pinned_close();
 	return 0;
-}
-
-static int clean(void **state)
-{
-	(void)state;
-	datapath_close(datapath);
-	datapath = NULL;
-	close(program);
-	return marks_unpin(pin_dir);
 }
 
 static void expect_marked(void)
 {
 	for (uint32_t i = 0; i < KINDS; i++)
-		assert_int_equal(marks_label(program, 16 * i), i + 1);
+		assert_int_equal(marks_label(pinned.program, 16 * i), i + 1);
 }
 
 /* Counts in user which of the marks were found, each once and with its slot. */
@@ -99,7 +71,7 @@ static unsigned found(void)
 {
 	unsigned bits = 0;
 
-	assert_int_equal(datapath_each_pinned(datapath, find, &bits), 0);
+	assert_int_equal(datapath_each_pinned(pinned.datapath, find, &bits), 0);
 	return bits;
 }
 
@@ -109,7 +81,8 @@ static void claim_all(uint32_t lease)
 		const struct mark_action action = marks_raw(i + 1);
 
 		assert_int_equal(
-			datapath_claim(datapath, &matches[i], slots[i], &action, lease), 0);
+			datapath_claim(pinned.datapath, &matches[i], slots[i], &action, lease),
+			0);
 	}
 }
 
@@ -117,7 +90,7 @@ static void marks_are_in_force_without_an_agent(void **state)
 {
 	(void)state;
 	expect_marked();
-	assert_int_equal(marks_label(program, 200), 0);
+	assert_int_equal(marks_label(pinned.program, 200), 0);
 }
 
 static void the_next_agent_takes_everything_over(void **state)
@@ -126,26 +99,27 @@ static void the_next_agent_takes_everything_over(void **state)
 
 	(void)state;
 	expect_marked();
-	open_again();
+	pinned_open();
 	expect_marked();
-	assert_int_equal(datapath_fill(datapath).marks, 3);
-	assert_int_equal(datapath_fill(datapath).networks, 1);
-	assert_int_equal(datapath_audit(datapath, NULL, 0), 0); /* also the writer is new */
+	assert_int_equal(datapath_fill(pinned.datapath).marks, 3);
+	assert_int_equal(datapath_fill(pinned.datapath).networks, 1);
+	assert_int_equal(datapath_audit(pinned.datapath, NULL, 0),
+			 0); /* also the writer is new */
 	assert_int_equal(found(), 15);
-	assert_int_equal(datapath_lease_take(datapath, &lease), 0);
+	assert_int_equal(datapath_lease_take(pinned.datapath, &lease), 0);
 	claim_all(lease);
 	assert_int_equal(found(), 0);
 	expect_marked();
 	for (uint32_t i = 0; i < KINDS; i++) {
-		struct traffic_count count = datapath_counters(datapath, slots[i]);
+		struct traffic_count count = datapath_counters(pinned.datapath, slots[i]);
 
 		assert_int_equal(count.packets, KEPT + 3);
 		assert_int_equal(count.bytes, (KEPT + 3) * MARKS_FRAME_BYTES);
 	}
-	assert_int_equal(datapath_marked(datapath).packets, KINDS * (KEPT + 3));
-	datapath_lease_set(datapath, lease, 0);
+	assert_int_equal(datapath_marked(pinned.datapath).packets, KINDS * (KEPT + 3));
+	datapath_lease_set(pinned.datapath, lease, 0);
 	for (uint32_t i = 0; i < KINDS; i++)
-		assert_int_equal(marks_label(program, 16 * i), 0);
+		assert_int_equal(marks_label(pinned.program, 16 * i), 0);
 }
 
 static void slots_and_leases_in_use_are_not_given_away(void **state)
@@ -153,14 +127,14 @@ static void slots_and_leases_in_use_are_not_given_away(void **state)
 	uint32_t lease;
 
 	(void)state;
-	open_again();
+	pinned_open();
 	for (uint32_t i = 0; i < 800; i++) {
 		struct match match = marks_match(MARK_HOST, 1000 + i);
-		uint32_t slot = marks_add(datapath, &match, 99, 0);
+		uint32_t slot = marks_add(pinned.datapath, &match, 99, 0);
 
 		for (uint32_t kind = 0; kind < KINDS; kind++)
 			assert_int_not_equal(slot, slots[kind]);
-		assert_int_equal(datapath_lease_take(datapath, &lease), 0);
+		assert_int_equal(datapath_lease_take(pinned.datapath, &lease), 0);
 		assert_int_not_equal(lease, old_lease);
 	}
 	expect_marked();
@@ -171,9 +145,9 @@ static void the_old_lease_comes_free_with_its_last_mark(void **state)
 	uint32_t lease, taken = 0;
 
 	(void)state;
-	open_again();
+	pinned_open();
 	claim_all(0);
-	while (datapath_lease_take(datapath, &lease) == 0)
+	while (datapath_lease_take(pinned.datapath, &lease) == 0)
 		taken += lease == old_lease;
 	assert_int_equal(taken, 1);
 	expect_marked();
@@ -182,16 +156,16 @@ static void the_old_lease_comes_free_with_its_last_mark(void **state)
 static void what_is_not_claimed_can_be_removed(void **state)
 {
 	(void)state;
-	open_again();
+	pinned_open();
 	for (uint32_t i = 0; i < KINDS; i++) {
 		struct datapath_change change = marks_remove(&matches[i], slots[i]);
 
-		assert_int_equal(datapath_apply(datapath, &change, 1), 0);
+		assert_int_equal(datapath_apply(pinned.datapath, &change, 1), 0);
 		assert_int_equal(change.counters.packets, KEPT);
-		assert_int_equal(marks_label(program, 16 * i), 0);
+		assert_int_equal(marks_label(pinned.program, 16 * i), 0);
 	}
-	assert_int_equal(datapath_fill(datapath).marks, 0);
-	assert_int_equal(datapath_fill(datapath).networks, 0);
+	assert_int_equal(datapath_fill(pinned.datapath).marks, 0);
+	assert_int_equal(datapath_fill(pinned.datapath).networks, 0);
 	assert_int_equal(found(), 0);
 }
 
@@ -200,13 +174,15 @@ static void false_claims_are_refused(void **state)
 	const struct mark_action action = marks_raw(9);
 
 	(void)state;
-	open_again();
-	assert_int_equal(datapath_claim(datapath, &matches[0], 0, &action, 0), -EINVAL);
-	assert_int_equal(datapath_claim(datapath, &matches[0], slots[1], &action, 0), -EINVAL);
-	assert_int_equal(datapath_claim(datapath, &matches[0], UINT32_MAX, &action, 0),
+	pinned_open();
+	assert_int_equal(datapath_claim(pinned.datapath, &matches[0], 0, &action, 0), -EINVAL);
+	assert_int_equal(datapath_claim(pinned.datapath, &matches[0], slots[1], &action, 0),
+			 -EINVAL);
+	assert_int_equal(datapath_claim(pinned.datapath, &matches[0], UINT32_MAX, &action, 0),
 			 -EINVAL);
 	claim_all(0);
-	assert_int_equal(datapath_claim(datapath, &matches[0], slots[0], &action, 0), -EEXIST);
+	assert_int_equal(datapath_claim(pinned.datapath, &matches[0], slots[0], &action, 0),
+			 -EEXIST);
 	expect_marked();
 }
 
@@ -217,16 +193,16 @@ static void the_filter_goes_on(void **state)
 	(void)state;
 	shorter.prefix_length = 100;
 	shorter.destination[12] &= 0xF0;
-	open_again();
+	pinned_open();
 	claim_all(0);
-	marks_add(datapath, &shorter, 50, 0);
+	marks_add(pinned.datapath, &shorter, 50, 0);
 	expect_marked();
-	assert_int_equal(marks_label(program, 1 << 20), 50);
+	assert_int_equal(marks_label(pinned.program, 1 << 20), 50);
 	do
-		assert_int_equal(datapath_apply(datapath, NULL, 0), 0);
-	while (datapath->filter.stale);
+		assert_int_equal(datapath_apply(pinned.datapath, NULL, 0), 0);
+	while (pinned.datapath->filter.stale);
 	expect_marked();
-	assert_int_equal(marks_label(program, 1 << 20), 50);
+	assert_int_equal(marks_label(pinned.program, 1 << 20), 50);
 }
 
 static atomic_bool over;
@@ -237,7 +213,7 @@ static void *keep_sending(void *user)
 
 	while (!atomic_load(&over))
 		for (uint32_t i = 0; i < KINDS; i++)
-			*wrong += marks_label(program, 16 * i) != i + 1;
+			*wrong += marks_label(pinned.program, 16 * i) != i + 1;
 	return NULL;
 }
 
@@ -247,21 +223,20 @@ static void no_packet_goes_unmarked_meanwhile(void **state)
 	pthread_t sender;
 
 	(void)state;
-	open_again();
+	pinned_open();
 	for (uint32_t i = 0; i < 800; i++) {
 		struct match match = marks_match(MARK_HOST, 1000 + i);
 
-		marks_add(datapath, &match, 99, 0);
+		marks_add(pinned.datapath, &match, 99, 0);
 	}
-	datapath_close(datapath);
+	pinned_close();
 	atomic_store(&over, false);
 	assert_int_equal(pthread_create(&sender, NULL, keep_sending, &wrong), 0);
 	for (int round = 0; round < 20; round++) {
-		open_again();
+		pinned_open();
 		claim_all(0);
-		assert_int_equal(datapath_apply(datapath, NULL, 0), 0);
-		datapath_close(datapath);
-		datapath = NULL;
+		assert_int_equal(datapath_apply(pinned.datapath, NULL, 0), 0);
+		pinned_close();
 	}
 	atomic_store(&over, true);
 	pthread_join(sender, NULL);
@@ -270,7 +245,7 @@ static void no_packet_goes_unmarked_meanwhile(void **state)
 
 static void put_raw(const char *map, const void *key, uint64_t value)
 {
-	int fd = bpf_obj_get(path_of(map));
+	int fd = bpf_obj_get(pinned_map(map));
 
 	assert_true(fd >= 0);
 	assert_int_equal(bpf_map_update_elem(fd, key, &value, BPF_ANY), 0);
@@ -284,17 +259,18 @@ static void shared_words_are_put_right(void **state)
 	uint32_t words;
 
 	(void)state;
-	open_again();
-	words = (datapath->filter.bucket_mask + 1) / FILTER_BUCKETS_PER_WORD;
-	datapath_close(datapath);
+	pinned_open();
+	words = (pinned.datapath->filter.bucket_mask + 1) / FILTER_BUCKETS_PER_WORD;
+	pinned_close();
 	put_raw("control", &kinds, 0);
 	put_raw("control", &shortest, 200);
 	for (uint32_t i = 0; i < words; i++)
 		put_raw("filter", &i, 0);
-	assert_int_equal(marks_label(program, 16), 0);
-	open_again();
+	assert_int_equal(marks_label(pinned.program, 16), 0);
+	pinned_open();
 	expect_marked();
-	assert_int_equal(marks_label(program, 16 * 3 + 5), 4); /* not the prefix itself */
+	assert_int_equal(marks_label(pinned.program, 16 * 3 + 5),
+			 4); /* not the prefix itself */
 }
 
 /* Not of ours, or of a slot that another has. */
@@ -315,21 +291,14 @@ static void what_no_agent_made_is_removed(void **state)
 	put_raw("networks", &prefix, 9u << ENTRY_LENGTH_SHIFT | 701);
 	prefix.destination[0]++;
 	put_raw("networks", &prefix, 8u << ENTRY_LENGTH_SHIFT | slots[0]);
-	open_again();
-	assert_int_equal(datapath_fill(datapath).marks, 3);
-	assert_int_equal(datapath_fill(datapath).networks, 1);
+	pinned_open();
+	assert_int_equal(datapath_fill(pinned.datapath).marks, 3);
+	assert_int_equal(datapath_fill(pinned.datapath).networks, 1);
 	assert_int_equal(found(), 15);
 	expect_marked();
 }
 
-static int mount_bpffs(void **state)
-{
-	(void)state;
-	snprintf(pin_dir, sizeof(pin_dir), "%s/waymark", marks_bpffs());
-	return 0;
-}
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, leave_marks, clean)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, leave_marks, pinned_clean)
 
 int main(void)
 {
@@ -346,5 +315,5 @@ int main(void)
 		TEST(what_no_agent_made_is_removed),
 	};
 
-	return cmocka_run_group_tests(tests, mount_bpffs, NULL);
+	return cmocka_run_group_tests(tests, pinned_mount, NULL);
 }

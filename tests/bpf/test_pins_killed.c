@@ -4,7 +4,6 @@
 
 #include <signal.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,13 +12,10 @@
 
 #include "datapath/state.h"
 #include "marks.h"
+#include "pinned.h"
 
 #define HOSTS 400
 #define ROUNDS 25
-
-static char pin_dir[256];
-static struct datapath_options options = {
-	.marks = HOSTS, .networks = HOSTS / 8, .pin_dir = pin_dir};
 
 /* How many calls a child has made, in memory that both see. */
 static volatile uint32_t *progress;
@@ -56,7 +52,7 @@ static int adopt(struct datapath **ret)
 	int error;
 
 	memset(slot_of, 0, sizeof(slot_of));
-	error = datapath_open(&options, ret);
+	error = datapath_open(&pinned.options, ret);
 	return error ? error : datapath_each_pinned(*ret, claim_one, *ret);
 }
 
@@ -146,14 +142,6 @@ static void killed_at_work(void **state)
 	}
 }
 
-static const char *path_of(const char *name)
-{
-	static char path[512];
-
-	snprintf(path, sizeof(path), "%s/maps/%s", pin_dir, name);
-	return path;
-}
-
 /* One after the other, so that some pin is the last. */
 static void killed_while_pinning(void **state)
 {
@@ -165,13 +153,13 @@ static void killed_while_pinning(void **state)
 		int status;
 		pid_t pid;
 
-		unlink(path_of("control"));
-		unlink(path_of(order[i]));
+		unlink(pinned_map("control"));
+		unlink(pinned_map(order[i]));
 		pid = fork();
 		assert_true(pid >= 0);
 		if (!pid)
 			child(1);
-		while (access(path_of(order[i]), F_OK))
+		while (access(pinned_map(order[i]), F_OK))
 			assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -181,13 +169,13 @@ static void killed_while_pinning(void **state)
 
 static int prepare(void **state)
 {
-	(void)state;
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(progress, MAP_FAILED);
 	srandom(1);
-	snprintf(pin_dir, sizeof(pin_dir), "%s/waymark", marks_bpffs());
-	return 0;
+	pinned.options.marks = HOSTS;
+	pinned.options.networks = HOSTS / 8;
+	return pinned_mount(state);
 }
 
 int main(void)

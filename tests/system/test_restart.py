@@ -4,7 +4,6 @@
 import contextlib
 import re
 import shutil
-import threading
 import time
 from ipaddress import IPv6Network
 
@@ -14,31 +13,10 @@ from lib import pb
 from lib.agent import clean, waymarkd
 from lib.client import Client
 from lib.packet import ENTROPY_MASK, encode_label
-from lib.send import UDP_PORT, UdpSender
+from lib.send import UDP_PORT, PacedSender, UdpSender
 
 wm = pb.waymark
-PACE = 0.002
 PATIENCE = 10
-
-
-class PacedSender(contextlib.AbstractContextManager):
-    """Sends numbered packets from a thread until the context ends."""
-
-    def __init__(self, sender: UdpSender):
-        self.count = 0
-        self._sender = sender
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
-        self._thread.start()
-
-    def __exit__(self, *_):
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(PACE):
-            self._sender.send(self.count.to_bytes(4, "big"))
-            self.count += 1
 
 
 def restored(agent) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from lib.net import Namespace
 
 _IPV6_TCLASS = 67
 _IPV6_AUTOFLOWLABEL = 70
+_PACE = 0.002  # seconds between the packets of a PacedSender
 UDP_PORT = 7001
 TCP_PORT = 7002
 
@@ -100,3 +101,23 @@ def tcp_transfer(space: Namespace, destination: IPv6Address, size: int) -> int:
         stream.shutdown(socket.SHUT_WR)
         assert stream.recv(1) == b""
         return stream.getsockname()[1]
+
+
+class PacedSender(contextlib.AbstractContextManager):
+    """Sends numbered packets from a thread until the context ends."""
+
+    def __init__(self, sender: UdpSender):
+        self.count = 0
+        self._sender = sender
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *_):
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_PACE):
+            self._sender.send(self.count.to_bytes(4, "big"))
+            self.count += 1
