@@ -20,6 +20,7 @@ struct event_base;
 struct links;
 struct pin_folder;
 struct store;
+struct watch_hub;
 
 /* See watchdog.c. */
 struct watchdog {
@@ -45,6 +46,7 @@ struct agent {
 	struct datapath *datapath;
 	struct attach *attach;
 	struct links *links;
+	struct watch_hub *watches;
 	struct engine *engine;
 	struct service service;
 	struct rpc_service methods;

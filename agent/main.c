@@ -21,6 +21,7 @@
 #include "datapath/pin_folder.h"
 #include "ops/log.h"
 #include "ops/options.h"
+#include "service/watch_hub.h"
 #include "store/store.h"
 
 /* Calls in flight get so long to finish when the agent stops. */
@@ -137,7 +138,10 @@ static void done(struct agent *agent)
 		sd_notify(0, "STOPPING=1");
 		rpc_server_drain(agent->server, DRAIN_MS);
 	}
+	/* It reads what the engine has, and the engine calls it until its own end. */
+	watch_hub_stop(agent->watches);
 	engine_free(agent->engine);
+	watch_hub_free(agent->watches);
 	rpc_server_free(agent->server);
 	if (agent->news)
 		event_free(agent->news);

@@ -13,6 +13,7 @@
 #include "ops/boot_id.h"
 #include "ops/log.h"
 #include "datapath/namespace.h"
+#include "service/watch_hub.h"
 #include "store/store.h"
 
 int agent_hold_namespace(struct agent *agent)
@@ -79,6 +80,21 @@ static void log_repairs(uint64_t repairs, void *user)
 		    (unsigned long)repairs);
 }
 
+static void announce(uint64_t revision, void *user)
+{
+	const struct agent *agent = user;
+
+	(void)revision;
+	watch_hub_published(agent->watches);
+}
+
+static int start_watches(struct agent *agent)
+{
+	int r = watch_hub_start(agent->watches, &agent->service);
+
+	return r < 0 ? agent_fail(r, "start the watches") : 0;
+}
+
 int agent_start_engine(struct agent *agent)
 {
 	struct engine_options options = {.datapath = agent->datapath,
@@ -87,10 +103,18 @@ int agent_start_engine(struct agent *agent)
 							   INT64_C(1000000000),
 					 .repaired = log_repairs,
 					 .store_failed = agent_store_failed,
+					 .published = announce,
 					 .user = agent};
+	const struct watch_limits limits = {.watchers = SERVICE_WATCHERS_MAX,
+					    .heartbeat = SERVICE_HEARTBEAT,
+					    .stall = SERVICE_WATCH_STALL};
 	struct engine_restored restored = {.marks = 0};
 	int r = boot_id_read(options.boot_id);
 
+	if (r == 0) {
+		agent->watches = watch_hub_new(&limits);
+		r = agent->watches ? 0 : -ENOMEM;
+	}
 	if (r == 0)
 		r = engine_new(&options, &agent->engine, &restored);
 	if (r < 0)
@@ -101,6 +125,7 @@ int agent_start_engine(struct agent *agent)
 	agent->service.engine = agent->engine;
 	agent->service.datapath = agent->datapath;
 	agent->service.attach = agent->attach;
+	agent->service.watches = agent->watches;
 	service_init(&agent->service);
-	return 0;
+	return start_watches(agent);
 }

@@ -41,7 +41,8 @@ static int refuse_lost_state(const struct agent *agent)
 
 int agent_open_store(struct agent *agent)
 {
-	const struct store_options options = {.directory = agent->config.state_dir};
+	const struct store_options options = {.directory = agent->config.state_dir,
+					      .history = agent->config.history};
 	char error[STORE_ERROR_MAX] = "";
 	int r = refuse_lost_state(agent);
 
@@ -78,7 +79,8 @@ int agent_backup(const struct agent *agent, const char *file)
 
 int agent_restore(const struct agent *agent, const char *file)
 {
-	const struct store_options options = {.directory = agent->config.state_dir};
+	const struct store_options options = {.directory = agent->config.state_dir,
+					      .history = agent->config.history};
 	char error[STORE_ERROR_MAX] = "";
 	int r = store_restore(&options, file, error);
 

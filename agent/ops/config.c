@@ -23,6 +23,7 @@ void config_init(struct config *config)
 {
 	*config = (struct config){
 		.attach = CONFIG_ATTACH_AUTO,
+		.history = CONFIG_HISTORY_DEFAULT,
 		.audit_interval = CONFIG_AUDIT_INTERVAL_DEFAULT,
 		.capacity = {.marks = CONFIG_MARKS_DEFAULT,
 			     .networks = CONFIG_NETWORKS_DEFAULT},

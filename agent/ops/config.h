@@ -16,6 +16,9 @@
 #define CONFIG_PIN_DIR_DEFAULT "/sys/fs/bpf/waymark"
 #define CONFIG_STATE_DIR_DEFAULT "/var/lib/waymark"
 #define CONFIG_AUDIT_INTERVAL_DEFAULT 60
+#define CONFIG_HISTORY_DEFAULT 1000000
+/* Some 200 octets each on disk. */
+#define CONFIG_HISTORY_MAX 100000000
 #define CONFIG_MARKS_DEFAULT 262144
 #define CONFIG_NETWORKS_DEFAULT 16384
 /* Both together load: slots of the kernel's tables are numbered in 24 bits. */
@@ -38,6 +41,7 @@ struct config {
 	char *pin_dir; /* path; "": nothing is pinned */
 	bool detach; /* on stop */
 	char *state_dir; /* path */
+	uint32_t history; /* changes that the store keeps for watches */
 	uint32_t audit_interval; /* s; 0: no audits */
 	struct config_list listen; /* "unix:/path", "host:port" or "[v6]:port" */
 	bool insecure_loopback;

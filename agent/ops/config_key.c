@@ -100,6 +100,7 @@ static const struct config_key keys[] = {
 	{"pin_dir", CONFIG_PATH, AT(pin_dir), .may_be_empty = true},
 	{"detach", CONFIG_BOOL, AT(detach), .is_live = true},
 	{"state_dir", CONFIG_PATH, AT(state_dir)},
+	{"history", CONFIG_COUNT, AT(history), .max = CONFIG_HISTORY_MAX},
 	{"audit_interval", CONFIG_DURATION, AT(audit_interval), .max = DAY},
 	{"listen", CONFIG_TEXT_LIST, AT(listen), .check = check_listen},
 	{"insecure_loopback", CONFIG_BOOL, AT(insecure_loopback)},

@@ -24,6 +24,7 @@ static const struct row {
 	{"detach", NULL, "detach", 0, "take everything off the host when told to stop"},
 	{"state-dir", "DIR", "state_dir", 0,
 	 "where the marks are kept (default " CONFIG_STATE_DIR_DEFAULT ")"},
+	{"history", "N", "history", 0, "changes that are kept for watches (default 1000000)"},
 	{"audit-interval", "TIME", "audit_interval", 0,
 	 "how often the kernel's maps are checked: 60s, 5m;\n"
 	 "0s: never"},

@@ -11,8 +11,9 @@
 
 /* ---- complaints ---- */
 
-static int refuse_line(const struct yaml_reader *reader, size_t line, const char *format,
-		       va_list arguments)
+__attribute__((format(printf, 3, 0))) static int refuse_line(const struct yaml_reader *reader,
+							     size_t line, const char *format,
+							     va_list arguments)
 {
 	int length =
 		snprintf(reader->error, YAML_READER_ERROR_MAX, "%s:%zu: ", reader->path, line);

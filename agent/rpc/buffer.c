@@ -2,19 +2,54 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
+#include <stdlib.h>
 
 #include "rpc/internal.h"
 
-grpc_byte_buffer *buffer_pack(const ProtobufCMessage *message)
+struct rpc_packed {
+	grpc_slice bytes;
+};
+
+static grpc_slice pack(const ProtobufCMessage *message)
 {
 	size_t size = protobuf_c_message_get_packed_size(message);
 	grpc_slice slice = grpc_slice_malloc(size);
-	grpc_byte_buffer *buffer;
 
 	protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
-	buffer = grpc_raw_byte_buffer_create(&slice, 1);
+	return slice;
+}
+
+grpc_byte_buffer *buffer_pack(const ProtobufCMessage *message)
+{
+	grpc_slice slice = pack(message);
+	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
+
 	grpc_slice_unref(slice);
 	return buffer;
+}
+
+struct rpc_packed *rpc_pack(const ProtobufCMessage *message)
+{
+	struct rpc_packed *packed = malloc(sizeof(*packed));
+
+	if (packed)
+		packed->bytes = pack(message);
+	return packed;
+}
+
+void rpc_packed_free(struct rpc_packed *packed)
+{
+	if (packed)
+		grpc_slice_unref(packed->bytes);
+	free(packed);
+}
+
+/* A new one each time, of the same bytes: the C core empties what it sends. */
+grpc_byte_buffer *buffer_of(const struct rpc_packed *packed)
+{
+	grpc_slice slice = packed->bytes;
+
+	return grpc_raw_byte_buffer_create(&slice, 1);
 }
 
 grpc_slice buffer_slice(grpc_byte_buffer *buffer)

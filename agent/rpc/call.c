@@ -13,6 +13,7 @@
 #include "rpc/identity.h"
 #include "rpc/internal.h"
 #include "rpc/limits.h"
+#include "rpc/text.h"
 
 const struct rpc_method unknown_method = {.path = "", .kind = RPC_UNARY, .public_access = true};
 
@@ -254,7 +255,9 @@ void call_start(struct rpc_call *call)
 	rpc_call_unref(call);
 }
 
-int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message)
+/* The message, unless it is packed already. */
+static int call_send(struct rpc_call *call, const ProtobufCMessage *message,
+		     const struct rpc_packed *packed)
 {
 	grpc_op op = {.op = GRPC_OP_SEND_MESSAGE};
 	int err = 0;
@@ -267,7 +270,7 @@ int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message)
 	} else if (call->sending) {
 		err = -EAGAIN;
 	} else {
-		grpc_byte_buffer *buffer = buffer_pack(message);
+		grpc_byte_buffer *buffer = packed ? buffer_of(packed) : buffer_pack(message);
 
 		op.data.send_message.send_message = buffer;
 		call->sending = true;
@@ -276,6 +279,16 @@ int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message)
 	}
 	pthread_mutex_unlock(&call->lock);
 	return err;
+}
+
+int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message)
+{
+	return call_send(call, message, NULL);
+}
+
+int rpc_call_send_packed(struct rpc_call *call, const struct rpc_packed *packed)
+{
+	return call_send(call, NULL, packed);
 }
 
 void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
@@ -289,6 +302,31 @@ void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
 		final_init(&call->final, status, domain, response);
 		if (call->sending)
 			call->final_waits = true;
+		else
+			call_start_final(call);
+	}
+	pthread_mutex_unlock(&call->lock);
+}
+
+/* With the lock. */
+static void call_cut_off(struct rpc_call *call, const struct rpc_status *status)
+{
+	char message[sizeof(status->message)];
+
+	text_clean(message, sizeof(message), status->message, sizeof(status->message));
+	grpc_call_cancel_with_status(call->core, (grpc_status_code)status->code, message, NULL);
+}
+
+void rpc_call_abort(struct rpc_call *call, const struct rpc_status *status)
+{
+	const char *domain = call->entry->server->options.error_domain;
+
+	pthread_mutex_lock(&call->lock);
+	if (!call->ended) {
+		call->ended = true;
+		final_init(&call->final, status, domain, NULL);
+		if (call->sending)
+			call_cut_off(call, status);
 		else
 			call_start_final(call);
 	}

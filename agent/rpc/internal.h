@@ -205,6 +205,7 @@ void final_done(struct rpc_final *final);
 
 /* buffer.c: messages and their bytes. */
 grpc_byte_buffer *buffer_pack(const ProtobufCMessage *message);
+grpc_byte_buffer *buffer_of(const struct rpc_packed *packed);
 /* All bytes of the buffer in one slice, the caller's to unref. */
 grpc_slice buffer_slice(grpc_byte_buffer *buffer);
 

@@ -29,6 +29,13 @@ void handle_replace_message(struct rpc_call *call, const ProtobufCMessage *reque
 void handle_replace_end(struct rpc_call *call);
 void handle_replace_closed(struct rpc_call *call);
 
+/* WatchMarks, of rpc_method.message, writable and closed. watch.c. */
+void handle_watch_marks(struct rpc_call *call, const ProtobufCMessage *request);
+void handle_watch_writable(struct rpc_call *call);
+void handle_watch_closed(struct rpc_call *call);
+
+/* reply.c */
+
 /* Header of an answer; borrows the service's ids. */
 void reply_header(Waymark__V1__ResponseHeader *header, const struct service *service,
 		  uint64_t revision);

@@ -81,6 +81,17 @@ int list_filter_read(const Waymark__V1__ListMarksRequest *request,
 	return r;
 }
 
+int list_filter_read_lasting(const Waymark__V1__MarkFilter *message, struct list_filter *ret,
+			     struct fault *fault)
+{
+	struct list_filter filter = {.prefix_length = 0};
+	int r = read_mark_filter(message, &filter, fault);
+
+	if (r == 0)
+		*ret = filter;
+	return r;
+}
+
 static bool label_passes(const struct mark_action *wanted, const struct mark_action *action)
 {
 	if (wanted->label == MARK_LABEL_NONE)
@@ -96,15 +107,26 @@ static bool destination_passes(const struct list_filter *filter, const struct ma
 	       prefix_contains(filter->prefix, filter->prefix_length, match->destination);
 }
 
+bool list_filter_passes_lasting(const struct list_filter *filter, const struct match *match,
+				const char *owner)
+{
+	return destination_passes(filter, match) &&
+	       (filter->kinds == 0 || filter->kinds & 1u << match->kind) &&
+	       (!filter->owner[0] || strcmp(filter->owner, owner) == 0);
+}
+
 bool list_filter_passes(const struct list_filter *filter, const struct mark *mark)
 {
-	return destination_passes(filter, &mark->match) &&
-	       (filter->kinds == 0 || filter->kinds & 1u << mark->match.kind) &&
+	return list_filter_passes_lasting(filter, &mark->match, mark->owner) &&
 	       label_passes(&filter->label, &mark->action) &&
 	       (filter->lease == 0 ||
 		(mark->lifetime == MARK_LEASE && mark->lease == filter->lease)) &&
-	       (!filter->owner[0] || strcmp(filter->owner, mark->owner) == 0) &&
 	       (!filter->cookie[0] || strcmp(filter->cookie, mark->cookie) == 0);
+}
+
+bool list_filter_is_lasting(const struct list_filter *filter)
+{
+	return filter->prefix_length > 0 || filter->kinds != 0 || filter->owner[0];
 }
 
 uint64_t list_filter_fingerprint(const struct list_filter *filter)

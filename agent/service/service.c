@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 #include "now.h"
 #include "service/access.h"
 #include "service/handlers.h"
-#include "service/wire.h"
 
 #define SERVICE "waymark.v1.MarkerService"
 
@@ -39,6 +37,16 @@ static const struct rpc_method methods[] = {
 		.half_closed = handle_replace_end,
 		.closed = handle_replace_closed,
 		.idle_ms = SERVICE_IDLE_MS,
+	},
+	{
+		.path = "/" SERVICE "/WatchMarks",
+		.kind = RPC_SERVER_STREAM,
+		.needs = ACCESS_VIEWER,
+		.request = &waymark__v1__watch_marks_request__descriptor,
+		.response = &waymark__v1__watch_marks_response__descriptor,
+		.message = handle_watch_marks,
+		.writable = handle_watch_writable,
+		.closed = handle_watch_closed,
 	},
 	UNARY("GrantLease", ACCESS_WRITER, grant_lease, handle_grant_lease),
 	UNARY("RenewLease", ACCESS_WRITER, renew_lease, handle_renew_lease),
@@ -71,50 +79,4 @@ void service_init(struct service *service)
 	engine_state_id(service->engine, id);
 	hex(service->state_id, id);
 	service->start_time = now_on(CLOCK_REALTIME);
-}
-
-void reply_header(Waymark__V1__ResponseHeader *header, const struct service *service,
-		  uint64_t revision)
-{
-	waymark__v1__response_header__init(header);
-	header->instance_id = (char *)service->instance_id;
-	header->state_id = (char *)service->state_id;
-	header->revision = revision;
-}
-
-void reply_fault(struct rpc_call *call, const struct fault *fault)
-{
-	struct rpc_status status = {.code = 0};
-
-	wire_status(&status, fault);
-	rpc_call_finish(call, &status, NULL);
-}
-
-void reply_out_of_memory(struct rpc_call *call)
-{
-	struct fault fault;
-
-	fault_set(&fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
-		  "the agent is out of memory");
-	reply_fault(call, &fault);
-}
-
-void reply_store(struct rpc_call *call, int error)
-{
-	struct fault fault;
-
-	if (error == -ENOMEM) {
-		reply_out_of_memory(call);
-		return;
-	}
-	fault_set(&fault, FAULT_UNAVAILABLE, FAULT_REASON_STORE, NULL,
-		  "the store cannot be read: %s", strerrordesc_np(-error));
-	reply_fault(call, &fault);
-}
-
-int64_t reply_expire_time(int64_t deadline)
-{
-	if (deadline == 0)
-		return 0;
-	return now_on(CLOCK_REALTIME) + (deadline - now_on(CLOCK_BOOTTIME));
 }

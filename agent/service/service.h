@@ -16,6 +16,7 @@ struct datapath;
 struct engine;
 struct policy;
 struct registry;
+struct watch_hub;
 
 /* Marks, or leases, in a page at most: a page is built in memory, at about 2 KiB a mark. On the
  * wire a mark has at most SERVICE_MARK_OCTETS, so that no page nears what clients take. */
@@ -48,6 +49,17 @@ static inline uint32_t service_page_size(uint32_t asked)
 /* Leases that an owner may have at once: one for each transfer of a large site. */
 #define SERVICE_LEASES_MAX 10000
 
+/* Watches open at once. Each costs a look every 10 ms while marks change. */
+#define SERVICE_WATCHERS_MAX 4096
+
+/* ns. A watch without news gets a heartbeat after so long: well below the minutes after which
+ * firewalls forget a silent connection, and its revision keeps filtered watches resumable. */
+#define SERVICE_HEARTBEAT (INT64_C(10) * 1000000000)
+
+/* ns. A watch that takes nothing for so long is ended: twice what a keepalive needs to find
+ * that nobody is there. */
+#define SERVICE_WATCH_STALL (INT64_C(60) * 1000000000)
+
 #define SERVICE_ERROR_DOMAIN "waymark"
 
 /* What the handlers work on; all borrowed, for as long as the server lives. */
@@ -55,6 +67,7 @@ struct service {
 	struct engine *engine;
 	const struct datapath *datapath;
 	const struct attach *attach;
+	struct watch_hub *watches;
 	/* May change at any time: the one before stays valid as long as the server lives. */
 	const struct registry *_Atomic registry;
 	const struct policy *_Atomic policy; /* likewise; set before the server starts */

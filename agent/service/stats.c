@@ -87,7 +87,7 @@ struct wire_stats {
 	Waymark__V1__Counters marked;
 	Waymark__V1__TableStats tables[2], *table_list[2];
 	Waymark__V1__Limits limits;
-	Google__Protobuf__Duration min_ttl, max_ttl;
+	Google__Protobuf__Duration min_ttl, max_ttl, heartbeat_interval;
 };
 
 static void write_node(struct wire_stats *wire, const struct service *service)
@@ -138,6 +138,9 @@ static void write_limits(struct wire_stats *wire)
 	wire_write_duration(&wire->max_ttl, SERVICE_TTL_MAX);
 	wire->limits.max_updates = SERVICE_UPDATES_MAX;
 	wire->limits.max_leases_per_owner = SERVICE_LEASES_MAX;
+	wire_write_duration(&wire->heartbeat_interval, SERVICE_HEARTBEAT);
+	wire->limits.max_watchers = SERVICE_WATCHERS_MAX;
+	wire->limits.heartbeat_interval = &wire->heartbeat_interval;
 	wire->limits.max_page_size = SERVICE_PAGE_MAX;
 	wire->limits.max_request_bytes = RPC_MESSAGE_MAX;
 	wire->limits.min_ttl = &wire->min_ttl;

@@ -124,6 +124,16 @@ struct mark wire_mark_of(const struct engine_update *update, const char *owner)
 	return mark;
 }
 
+void wire_write_removal(struct wire_mark *wire, const struct removal *removal)
+{
+	waymark__v1__mark__init(&wire->message);
+	write_match(wire, &removal->match);
+	wire->message.owner = text(removal->owner);
+	wire->message.revision = removal->revision;
+	wire_write_counters(&wire->counters, removal->counters);
+	wire->message.counters = &wire->counters;
+}
+
 void wire_write_state(struct wire_mark *wire, const struct traffic_count *counters,
 		      int64_t expire_time)
 {

@@ -54,6 +54,9 @@ struct mark wire_mark_of(const struct engine_update *update, const char *owner);
 void wire_write_mark(struct wire_mark *wire, const struct mark *mark,
 		     const struct registry *registry);
 
+/* The same from what is left of a mark: match, kind, owner, revision and final counters. */
+void wire_write_removal(struct wire_mark *wire, const struct removal *removal);
+
 /* Adds what changes without a revision. counters NULL: left out. expire_time in ns since 1970;
  * 0: left out. */
 void wire_write_state(struct wire_mark *wire, const struct traffic_count *counters,

@@ -61,12 +61,15 @@ static void answer_clear(struct submission *submission)
 	Waymark__V1__ClearMarkResponse response = WAYMARK__V1__CLEAR_MARK_RESPONSE__INIT;
 	Waymark__V1__ResponseHeader header;
 	struct wire_mark wire;
+	struct mark mark;
 
 	reply_header(&header, service, submission->engine.revision);
 	response.header = &header;
 	response.outcome = wire_outcome(write->update.outcome);
 	if (write->update.outcome == OUTCOME_REMOVED) {
-		wire_write_mark(&wire, &submission->there, service->registry);
+		mark = submission->there;
+		mark.revision = write->update.revision; /* its last change is its removal */
+		wire_write_mark(&wire, &mark, service->registry);
 		wire_write_state(&wire, &write->update.counters, 0);
 		response.mark = &wire.message;
 	}

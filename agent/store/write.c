@@ -181,8 +181,12 @@ static int write_transaction(struct store *store, struct result *result)
 	if (rc != 0)
 		return rc;
 	rc = fill_transaction(store, txn, result);
-	if (rc == 0)
+	if (rc == 0) {
+		/* First: whoever misses a record that was dropped must find it said here. If
+		 * the commit fails, it has been said of too many for a while. */
+		store->compact_revision = result->meta.compact_revision;
 		return environment_commit(&store->environment, txn);
+	}
 	environment_abort(&store->environment, txn);
 	return rc;
 }

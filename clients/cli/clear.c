@@ -6,16 +6,19 @@
 #include "json.h"
 #include "mark_text.h"
 #include "match_option.h"
+#include "write_option.h"
 
 struct clear_values {
 	struct match_values match;
-	const char *owner; /* NULL: the caller's own */
+	struct write_values write;
+	uint64_t if_revision; /* 0: no condition */
 };
 
 static const struct option clear_options[] = {
 	MATCH_OPTIONS(struct clear_values),
-	{"--owner", 0, "WHO", NULL, "whose mark it is; default your own, admins only",
-	 read_text, offsetof(struct clear_values, owner)},
+	{"--if-revision", 0, "N", NULL, "only if the mark has this revision", read_u64,
+	 offsetof(struct clear_values, if_revision)},
+	WRITE_OPTIONS(struct clear_values),
 	{0},
 };
 
@@ -50,16 +53,18 @@ static int clear_main(struct cli *cli, const char **arguments, void *pointer)
 	cleanup(close_client) struct waymark_client *client = NULL;
 	cleanup(free_message) Waymark__V1__ClearMarkResponse *response = NULL;
 	Waymark__V1__Match match = match_message(arguments[0], &values->match);
-	Waymark__V1__WriteOptions options = WAYMARK__V1__WRITE_OPTIONS__INIT;
+	Waymark__V1__Precondition precondition = WAYMARK__V1__PRECONDITION__INIT;
+	Waymark__V1__WriteOptions options;
 	Waymark__V1__ClearMarkRequest request = WAYMARK__V1__CLEAR_MARK_REQUEST__INIT;
 	struct waymark_error error;
 	int code;
 
 	request.match = &match;
-	if (values->owner) {
-		options.owner = (char *)values->owner;
-		request.options = &options;
+	if (values->if_revision) {
+		precondition.if_revision = values->if_revision;
+		request.precondition = &precondition;
 	}
+	request.options = write_options(cli, &values->write, &options);
 	code = cli_connect(cli, &client);
 	if (code)
 		return code;

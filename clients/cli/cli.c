@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,22 +13,9 @@
 #include "text.h"
 
 const struct option global_options[] = {
-	{"--target", 0, "TARGET", "WAYMARK_TARGET",
-	 "unix:/path or host:port; default unix:/run/waymark/waymark.sock", read_text,
-	 offsetof(struct cli, target)},
-	{"--tls-ca", 0, "FILE", "WAYMARK_TLS_CA", "certificates that sign agents (PEM)",
-	 read_text, offsetof(struct cli, tls_ca)},
-	{"--tls-cert", 0, "FILE", "WAYMARK_TLS_CERT", "own certificate (PEM)", read_text,
-	 offsetof(struct cli, tls_cert)},
-	{"--tls-key", 0, "FILE", "WAYMARK_TLS_KEY", "its key (PEM)", read_text,
-	 offsetof(struct cli, tls_key)},
-	{"--tls-server-name", 0, "NAME", NULL,
-	 "name in the agent's certificate; default the host", read_text,
-	 offsetof(struct cli, tls_server_name)},
-	{"--insecure", 0, NULL, NULL, "TCP without TLS", read_flag,
-	 offsetof(struct cli, insecure)},
-	{"--timeout", 0, "SECONDS", NULL, "limit of each call; default 10", read_seconds,
-	 offsetof(struct cli, timeout_ms)},
+	ENDPOINT_OPTIONS(struct cli),
+	{"--context", 0, "CONTEXT", "WAYMARK_CONTEXT", "which context to use instead",
+	 read_text, offsetof(struct cli, context)},
 	{"--output", 'o', "FORM", NULL, "table (default), json or jsonl", read_output,
 	 offsetof(struct cli, output)},
 	{"--help", 'h', NULL, NULL, "show help", read_flag, offsetof(struct cli, help)},
@@ -37,15 +25,25 @@ const struct option global_options[] = {
 };
 
 const struct command *const commands[] = {
-	&set_command,	 &clear_command,   &get_command,  &list_command, &stats_command,
-	&scitag_command, &version_command, &help_command, NULL,
+	&set_command,	  &clear_command,   &get_command,
+	&list_command,	  &watch_command,   &stats_command,
+	&apply_command,	  &replace_command, &lease_command,
+	&scitag_command,  &context_command, &completion_command,
+	&version_command, &help_command,    NULL,
 };
 
-const struct command *command_find(const char *name)
+const char *command_word(const struct command *command)
 {
-	for (const struct command *const *command = commands; *command; command++) {
-		if (strcmp((*command)->name, name) == 0)
-			return *command;
+	const char *space = strrchr(command->name, ' ');
+
+	return space ? space + 1 : command->name;
+}
+
+const struct command *command_find(const struct command *const *table, const char *name)
+{
+	for (; *table; table++) {
+		if (strcmp(command_word(*table), name) == 0)
+			return *table;
 	}
 	return NULL;
 }
@@ -93,17 +91,69 @@ void cli_warn(struct cli *cli, const char *warning)
 	print_error(cli, "warning: ", warning);
 }
 
+int cli_load_contexts(struct cli *cli)
+{
+	char *path = cli->file.path ? NULL : context_file_path();
+	char reason[REASON_MAX];
+
+	if (!path || !context_file_load(&cli->file, path, reason))
+		return EXIT_OK;
+	return cli_usage(cli, "%s", reason);
+}
+
+static int use_context(struct cli *cli, const char *name)
+{
+	const struct context *context = context_file_find(&cli->file, name);
+
+	if (!context)
+		return cli_usage(cli, "--context '%s': there is no such context in %s", name,
+				 cli->file.path ? cli->file.path : "any file");
+	cli->context = name;
+	endpoint_complete(&cli->endpoint, &context->endpoint);
+	return EXIT_OK;
+}
+
+/*
+ * Completes what the options say. A context that is named there beats the environment; the
+ * environment's target beats the contexts that the environment and the file name. Either stands
+ * for itself: a target from here and a key from there would be nobody's intention.
+ */
+static int resolve_endpoint(struct cli *cli, const struct cli *environment)
+{
+	const char *name = cli->context;
+	int code = EXIT_OK;
+
+	if (!name && !cli->endpoint.target && !environment->endpoint.target) {
+		code = cli_load_contexts(cli);
+		name = environment->context ? environment->context : cli->file.current;
+	} else if (name) {
+		code = cli_load_contexts(cli);
+	}
+	if (code)
+		return code;
+	if (name)
+		return use_context(cli, name);
+	endpoint_complete(&cli->endpoint, &environment->endpoint);
+	if (!cli->endpoint.target)
+		cli->endpoint.target = "unix:/run/waymark/waymark.sock";
+	return EXIT_OK;
+}
+
 int cli_connect(struct cli *cli, struct waymark_client **ret)
 {
+	const struct endpoint *endpoint = &cli->endpoint;
+	const int64_t timeout = endpoint->timeout_ms ? endpoint->timeout_ms : 10000;
 	const struct waymark_options options = {
-		.target = cli->target,
-		.tls_ca = cli->tls_ca,
-		.tls_cert = cli->tls_cert,
-		.tls_key = cli->tls_key,
-		.tls_server_name = cli->tls_server_name,
-		.insecure = cli->insecure,
-		.connect_timeout_ms = cli->timeout_ms,
-		.call_timeout_ms = cli->timeout_ms,
+		.target = endpoint->target,
+		.tls_ca = endpoint->tls_ca,
+		.tls_cert = endpoint->tls_cert,
+		.tls_key = endpoint->tls_key,
+		.tls_server_name = endpoint->tls_server_name,
+		.insecure = endpoint->insecure,
+		.connect_timeout_ms = timeout,
+		.call_timeout_ms = timeout,
+		/* A whole declared set takes longer than a call, unless somebody says so. */
+		.replace_timeout_ms = endpoint->timeout_ms,
 	};
 	struct waymark_error error;
 
@@ -114,7 +164,28 @@ int cli_connect(struct cli *cli, struct waymark_client **ret)
 	/* Members of the options are named like the options of the command line. */
 	for (char *c = error.field; *c; c++)
 		*c = (char)(*c == '_' ? '-' : *c);
+	if (cli->context)
+		return cli_usage(cli, "context '%s': --%s: %s", cli->context, error.field,
+				 error.message);
 	return cli_usage(cli, "--%s: %s", error.field, error.message);
+}
+
+/* Has whoever read our output gone away? */
+static bool is_reader_gone(FILE *out)
+{
+	struct pollfd poll_fd = {.fd = fileno(out)};
+
+	return poll_fd.fd >= 0 && poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & POLLERR;
+}
+
+bool cli_flush(struct cli *cli)
+{
+	errno = 0;
+	if (!fflush(cli->out) && !ferror(cli->out))
+		return true;
+	if (!cli->output_errno)
+		cli->output_errno = errno ? errno : EIO;
+	return false;
 }
 
 void cli_print_json(struct cli *cli, json_t *value)
@@ -127,13 +198,15 @@ void cli_print_json(struct cli *cli, json_t *value)
 }
 
 /* Reads the rest of the command line and runs the command. */
-static int command_run(struct cli *cli, const struct command *command, const char **argv)
+static int command_run(struct cli *cli, const struct cli *environment,
+		       const struct command *command, const char **argv)
 {
 	cleanup(free_bytes) void *values = must(calloc(1, command->values_size + 1));
 	const struct option_set sets[] = {
 		{command->options, values}, {global_options, cli}, {NULL, NULL}};
 	char reason[REASON_MAX];
 	int count = options_read_all(command->options ? sets : sets + 1, argv, reason);
+	int code = EXIT_OK;
 
 	if (count < 0)
 		return cli_usage(cli, "%s: %s", command->name, reason);
@@ -145,46 +218,76 @@ static int command_run(struct cli *cli, const struct command *command, const cha
 	if (count > command->arguments_max)
 		return cli_usage(cli, "%s: unexpected argument '%s'", command->name,
 				 argv[command->arguments_max]);
-	return command->main(cli, argv, values);
+	if (!command->local)
+		code = resolve_endpoint(cli, environment);
+	return code ? code : command->main(cli, argv, values);
 }
 
-static int dispatch(struct cli *cli, const char **argv)
+/* "grant, renew, revoke or list" */
+static void member_names(const struct command *group, char text[static REASON_MAX])
+{
+	int length = 0;
+
+	for (const struct command *const *member = group->members; *member; member++)
+		length += snprintf(text + length, (size_t)(REASON_MAX - length), "%s%s",
+				   member == group->members ? ""
+				   : member[1]		    ? ", "
+							    : " or ",
+				   command_word(*member));
+}
+
+/* Reads global options and command names, group after group. */
+static int dispatch(struct cli *cli, const struct cli *environment, const char **argv,
+		    const struct command *group)
 {
 	const struct option_set globals[] = {{global_options, cli}, {NULL, NULL}};
 	const struct command *command;
-	char reason[REASON_MAX];
-	int taken = options_read_environment(globals, reason);
+	char text[REASON_MAX];
+	int taken = options_read_leading(globals, argv, text);
 
-	if (!taken)
-		taken = options_read_leading(globals, argv, reason);
 	if (taken < 0)
-		return cli_usage(cli, "%s", reason);
+		return cli_usage(cli, "%s", text);
 	if (cli->help)
-		return help_main(cli, argv + taken, NULL);
+		return group ? command_help(cli, group) : help_main(cli, argv + taken, NULL);
 	if (cli->version)
 		return version_main(cli, argv + taken, NULL);
+	if (group)
+		member_names(group, text);
 	if (!argv[taken])
-		return cli_usage(cli, "no command; 'waymark help' lists them");
-	command = command_find(argv[taken]);
+		return group ? cli_usage(cli, "%s: %s is missing", group->name, text)
+			     : cli_usage(cli, "no command; 'waymark help' lists them");
+	command = command_find(group ? group->members : commands, argv[taken]);
 	if (!command)
-		return cli_usage(cli, "unknown command '%s'; 'waymark help' lists them",
-				 argv[taken]);
-	return command_run(cli, command, argv + taken + 1);
+		return group ? cli_usage(cli, "%s: '%s' is not %s", group->name, argv[taken],
+					 text)
+			     : cli_usage(cli, "unknown command '%s'; 'waymark help' lists them",
+					 argv[taken]);
+	if (command->members)
+		return dispatch(cli, environment, argv + taken + 1, command);
+	return command_run(cli, environment, command, argv + taken + 1);
+}
+
+static int run_all(struct cli *cli, const char **argv)
+{
+	struct cli environment = {0};
+	char reason[REASON_MAX];
+
+	if (options_read_environment(&(struct option_set){global_options, &environment},
+				     reason))
+		return cli_usage(cli, "%s", reason);
+	return dispatch(cli, &environment, argv, NULL);
 }
 
 int cli_run(const char **argv, FILE *out, FILE *err)
 {
-	struct cli cli = {
-		.out = out,
-		.err = err,
-		.target = "unix:/run/waymark/waymark.sock",
-		.timeout_ms = 10000,
-	};
-	int code = dispatch(&cli, argv);
+	struct cli cli = {.out = out, .err = err};
+	int code = run_all(&cli, argv);
 
-	if (fflush(out) || ferror(out)) {
-		print_error(&cli, "the output cannot be written: ", strerror(errno));
-		return EXIT_INTERNAL;
+	/* A reader that has seen enough is nobody's failure. */
+	if (!cli_flush(&cli) && !is_reader_gone(out)) {
+		print_error(&cli, "the output cannot be written: ", strerror(cli.output_errno));
+		code = EXIT_INTERNAL;
 	}
+	context_file_done(&cli.file);
 	return code;
 }

@@ -9,8 +9,14 @@ extern const struct command set_command;
 extern const struct command clear_command;
 extern const struct command get_command;
 extern const struct command list_command;
+extern const struct command watch_command;
 extern const struct command stats_command;
+extern const struct command apply_command;
+extern const struct command replace_command;
+extern const struct command lease_command;
 extern const struct command scitag_command;
+extern const struct command context_command;
+extern const struct command completion_command;
 extern const struct command version_command;
 extern const struct command help_command;
 
@@ -18,7 +24,7 @@ extern const struct command help_command;
 int help_main(struct cli *cli, const char **arguments, void *values);
 int version_main(struct cli *cli, const char **arguments, void *values);
 
-/* Prints a command's own help. */
+/* Prints a command's own help, or a group's. */
 int command_help(struct cli *cli, const struct command *command);
 
 #endif

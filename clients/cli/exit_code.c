@@ -16,7 +16,7 @@ static const struct {
 			   CODE(UNKNOWN) | CODE(INTERNAL) | CODE(DATA_LOSS)},
 	[EXIT_USAGE] = {"wrong usage or a wrong value",
 			CODE(INVALID_ARGUMENT) | CODE(OUT_OF_RANGE)},
-	[EXIT_NOT_FOUND] = {"there is no such mark", CODE(NOT_FOUND)},
+	[EXIT_NOT_FOUND] = {"there is no such mark or lease", CODE(NOT_FOUND)},
 	[EXIT_PERMISSION] = {"not allowed", CODE(PERMISSION_DENIED) | CODE(UNAUTHENTICATED)},
 	[EXIT_STATE] = {"refused in the present state",
 			CODE(ALREADY_EXISTS) | CODE(FAILED_PRECONDITION) | CODE(ABORTED)},

@@ -5,8 +5,29 @@
 
 #include "exit_code.h"
 
+static void list_commands(struct cli *cli, const struct command *const *table)
+{
+	for (; *table; table++)
+		(void)fprintf(cli->out, "  %-11s %s\n", command_word(*table),
+			      (*table)->summary);
+}
+
+static int group_help(struct cli *cli, const struct command *group)
+{
+	(void)fprintf(cli->out, "Usage: waymark %s COMMAND [ARGUMENT...] [OPTION...]\n\n%s.\n",
+		      group->name, group->summary);
+	if (group->details)
+		(void)fprintf(cli->out, "\n%s", group->details);
+	(void)fputs("\nCommands:\n", cli->out);
+	list_commands(cli, group->members);
+	(void)fprintf(cli->out, "\n'waymark help %s COMMAND' tells more.\n", group->name);
+	return EXIT_OK;
+}
+
 int command_help(struct cli *cli, const struct command *command)
 {
+	if (command->members)
+		return group_help(cli, command);
 	(void)fprintf(cli->out, "Usage: waymark %s %s%s[OPTION...]\n\n%s.\n", command->name,
 		      command->arguments, *command->arguments ? " " : "", command->summary);
 	if (command->details)
@@ -24,8 +45,7 @@ static int overview(struct cli *cli)
 	(void)fputs("Usage: waymark [GLOBAL OPTION...] COMMAND [ARGUMENT...] [OPTION...]\n\n"
 		    "Tells a Waymark agent which IPv6 traffic to mark.\n\nCommands:\n",
 		    cli->out);
-	for (const struct command *const *command = commands; *command; command++)
-		(void)fprintf(cli->out, "  %-10s%s\n", (*command)->name, (*command)->summary);
+	list_commands(cli, commands);
 	(void)fputs("\nGlobal options, before or behind the command "
 		    "[and the variable that sets their default]:\n",
 		    cli->out);
@@ -37,7 +57,8 @@ static int overview(struct cli *cli)
 
 int help_main(struct cli *cli, const char **arguments, void *values)
 {
-	const struct command *command;
+	const struct command *const *table = commands;
+	const struct command *command = NULL;
 
 	(void)values;
 	if (!arguments[0])
@@ -47,17 +68,22 @@ int help_main(struct cli *cli, const char **arguments, void *values)
 		exit_code_help(cli->out);
 		return EXIT_OK;
 	}
-	command = command_find(arguments[0]);
-	if (!command)
-		return cli_usage(cli, "help: no command '%s'; 'waymark help' lists them",
-				 arguments[0]);
+	for (; *arguments; arguments++) {
+		command = table ? command_find(table, *arguments) : NULL;
+		if (!command)
+			return cli_usage(cli,
+					 "help: no command '%s'; 'waymark help' lists them",
+					 *arguments);
+		table = command->members;
+	}
 	return command_help(cli, command);
 }
 
 const struct command help_command = {
 	.name = "help",
-	.arguments = "[COMMAND | exit-codes]",
-	.arguments_max = 1,
+	.arguments = "[COMMAND... | exit-codes]",
+	.arguments_max = 2,
 	.summary = "Show help",
+	.local = true,
 	.main = help_main,
 };

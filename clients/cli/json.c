@@ -183,9 +183,10 @@ static json_t *json_field(const ProtobufCMessage *message,
 	return is_default(field, value) ? NULL : json_value(field, value);
 }
 
-/* "flow_label" becomes "flowLabel". */
-static void camel_case(const char *name, char *text, size_t size)
+void json_field_name(const char *name, char ret[static JSON_NAME_MAX])
 {
+	size_t size = JSON_NAME_MAX;
+	char *text = ret;
 	bool raise = false;
 
 	for (; *name && size > 1; name++) {
@@ -208,11 +209,11 @@ json_t *json_message(const ProtobufCMessage *message)
 	for (unsigned int i = 0; i < message->descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
 		json_t *value = json_field(message, field);
-		char name[128];
+		char name[JSON_NAME_MAX];
 
 		if (!value)
 			continue;
-		camel_case(field->name, name, sizeof(name));
+		json_field_name(field->name, name);
 		(void)json_object_set_new(object, name, value);
 	}
 	return object;

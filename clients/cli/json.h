@@ -14,4 +14,9 @@
  */
 json_t *json_message(const ProtobufCMessage *message);
 
+#define JSON_NAME_MAX 128
+
+/* "flow_label" becomes "flowLabel". */
+void json_field_name(const char *name, char ret[static JSON_NAME_MAX]);
+
 #endif

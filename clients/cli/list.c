@@ -5,33 +5,30 @@
 
 #include "clients/cleanup.h"
 #include "exit_code.h"
+#include "filter_option.h"
 #include "json.h"
 #include "mark_text.h"
 
 struct list_values {
-	const char *prefix; /* NULL: all */
-	const char *owner; /* NULL: all */
-	struct value_kinds kinds;
+	struct filter_values filter;
 	struct value_scitag scitag;
 	struct value_number label;
 	const char *cookie; /* NULL: all */
+	uint64_t lease; /* 0: all */
 	bool counters;
 	uint32_t page_size; /* 0: the agent's choice */
 };
 
 static const struct option list_options[] = {
-	{"--prefix", 0, "PREFIX", NULL, "destinations within this prefix", read_text,
-	 offsetof(struct list_values, prefix)},
-	{"--owner", 0, "WHO", NULL, "marks of exactly this owner", read_text,
-	 offsetof(struct list_values, owner)},
-	{"--kind", 0, "KIND", NULL, "flow, endpoint, host or network; may be repeated",
-	 read_kind, offsetof(struct list_values, kinds)},
+	FILTER_OPTIONS(struct list_values),
 	{"--scitag", 0, "EXP[/ACT]", NULL, "exactly this SciTag", read_scitag,
 	 offsetof(struct list_values, scitag)},
 	{"--label", 0, "N", NULL, "exactly this raw flow label", read_label,
 	 offsetof(struct list_values, label)},
 	{"--cookie", 0, "TEXT", NULL, "exactly this cookie", read_text,
 	 offsetof(struct list_values, cookie)},
+	{"--lease", 0, "ID", NULL, "marks of this lease", read_u64,
+	 offsetof(struct list_values, lease)},
 	{"--counters", 0, NULL, NULL, "with counters, which tables always have", read_flag,
 	 offsetof(struct list_values, counters)},
 	{"--page-size", 0, "N", NULL, "marks in one answer of the agent at most", read_count,
@@ -98,7 +95,6 @@ static void listing_add(struct listing *listing, const Waymark__V1__ListMarksRes
 	}
 	if (cli->output == OUTPUT_TABLE)
 		table_flush(&listing->table);
-	(void)fflush(cli->out);
 }
 
 static void listing_end(struct listing *listing)
@@ -123,7 +119,7 @@ static int list_follow(struct cli *cli, struct waymark_client *client,
 		listing_add(listing, next);
 		free_message(&page);
 		page = next;
-	} while (*page->next_page_token && !ferror(cli->out));
+	} while (cli_flush(cli) && *page->next_page_token);
 	listing_end(listing);
 	return EXIT_OK;
 }
@@ -143,9 +139,8 @@ static int list_main(struct cli *cli, const char **arguments, void *pointer)
 {
 	struct list_values *values = pointer;
 	Waymark__V1__Scitag scitag = scitag_message(&values->scitag);
-	Waymark__V1__MarkFilter filter = WAYMARK__V1__MARK_FILTER__INIT;
+	Waymark__V1__MarkFilter filter = filter_message(&values->filter);
 	Waymark__V1__ListMarksRequest request = WAYMARK__V1__LIST_MARKS_REQUEST__INIT;
-	Waymark__V1__Kind kinds[4];
 
 	(void)arguments;
 	if (values->scitag.given && values->label.given)
@@ -157,17 +152,10 @@ static int list_main(struct cli *cli, const char **arguments, void *pointer)
 		request.label_case = WAYMARK__V1__LIST_MARKS_REQUEST__LABEL_FLOW_LABEL;
 		request.flow_label = values->label.number;
 	}
-	if (values->prefix)
-		filter.destination_prefix = (char *)values->prefix;
-	if (values->owner)
-		filter.owner = (char *)values->owner;
-	for (size_t i = 0; i < values->kinds.count; i++)
-		kinds[i] = (Waymark__V1__Kind)values->kinds.kinds[i];
-	filter.n_kinds = values->kinds.count;
-	filter.kinds = kinds;
 	request.filter = &filter;
 	if (values->cookie)
 		request.cookie = (char *)values->cookie;
+	request.lease_id = values->lease;
 	request.with_counters = values->counters || cli->output == OUTPUT_TABLE;
 	request.page_size = values->page_size;
 	return list_send(cli, &request);

@@ -18,7 +18,7 @@ struct match_values {
 #define MATCH_OPTIONS(type)                                                                     \
 	{"--source", 0, "ADDRESS", NULL, "the host's own address; flows only", read_text,       \
 	 offsetof(type, match.source)},                                                         \
-	{"--protocol", 0, "NAME", NULL, "tcp, udp, dccp, sctp or udplite", read_protocol,       \
+	{"--protocol", 0, "PROTOCOL", NULL, "tcp, udp, dccp, sctp or udplite", read_protocol,       \
 	 offsetof(type, match.protocol)},                                                       \
 	{"--source-port", 0, "N", NULL, "the host's own port; flows only", read_port,           \
 	 offsetof(type, match.source_port)},                                                    \

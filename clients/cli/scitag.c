@@ -132,63 +132,89 @@ static int scitag_list_main(struct scitag_output *output, const struct registry 
 	return EXIT_OK;
 }
 
-static const struct {
-	const char *name;
-	const char *argument; /* NULL: none */
-	int (*main)(struct scitag_output *output, const struct registry *registry,
-		    const char *argument);
-} actions[] = {
-	{"encode", "EXP[/ACT]", scitag_encode_main},
-	{"decode", "LABEL", scitag_decode_main},
-	{"list", NULL, scitag_list_main},
-};
+typedef int scitag_action(struct scitag_output *output, const struct registry *registry,
+			  const char *argument);
 
-static int action_run(struct cli *cli, size_t action, const char *registry_path,
-		      const char *argument)
+static int scitag_run(struct cli *cli, const char *argument, const struct scitag_values *values,
+		      scitag_action *action)
 {
 	cleanup(free_registry) struct registry *registry = NULL;
 	struct scitag_output output = {.cli = cli};
 	struct fault fault = {.message = "no memory"};
 	int code;
 
-	if (registry_load(registry_path, &registry, &fault))
+	if (registry_load(values->registry, &registry, &fault))
 		return cli_usage(cli, "scitag: --registry: %s", fault.message);
 	table_init(&output.table, cli->out, columns, sizeof(columns) / sizeof(columns[0]));
-	code = actions[action].main(&output, registry, argument);
+	code = action(&output, registry, argument);
 	if (!code && cli->output == OUTPUT_TABLE)
 		table_flush(&output.table);
 	table_done(&output.table);
 	return code;
 }
 
-static int scitag_main(struct cli *cli, const char **arguments, void *pointer)
+static int encode_main(struct cli *cli, const char **arguments, void *values)
 {
-	const struct scitag_values *values = pointer;
-
-	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (strcmp(arguments[0], actions[i].name) != 0)
-			continue;
-		if (actions[i].argument && !arguments[1])
-			return cli_usage(cli, "scitag %s: %s is missing", actions[i].name,
-					 actions[i].argument);
-		if (!actions[i].argument && arguments[1])
-			return cli_usage(cli, "scitag %s: unexpected argument '%s'",
-					 actions[i].name, arguments[1]);
-		return action_run(cli, i, values->registry, arguments[1]);
-	}
-	return cli_usage(cli, "scitag: '%s' is not encode, decode or list", arguments[0]);
+	return scitag_run(cli, arguments[0], values, scitag_encode_main);
 }
+
+static int decode_main(struct cli *cli, const char **arguments, void *values)
+{
+	return scitag_run(cli, arguments[0], values, scitag_decode_main);
+}
+
+static int list_main(struct cli *cli, const char **arguments, void *values)
+{
+	return scitag_run(cli, arguments[0], values, scitag_list_main);
+}
+
+static const struct command encode_command = {
+	.name = "scitag encode",
+	.arguments = "EXP[/ACT]",
+	.arguments_min = 1,
+	.arguments_max = 1,
+	.summary = "Show the flow label of a SciTag",
+	.details =
+		"EXP/ACT is 3/14, cms/14, cms/\"Analysis Input\" or the protocol value 206.\n"
+		"The label is shown with entropy bits of zero.\n",
+	.options = scitag_options,
+	.values_size = sizeof(struct scitag_values),
+	.local = true,
+	.main = encode_main,
+};
+
+static const struct command decode_command = {
+	.name = "scitag decode",
+	.arguments = "LABEL",
+	.arguments_min = 1,
+	.arguments_max = 1,
+	.summary = "Show the SciTag of a flow label; its entropy bits are ignored",
+	.options = scitag_options,
+	.values_size = sizeof(struct scitag_values),
+	.local = true,
+	.main = decode_main,
+};
+
+static const struct command scitag_list_command = {
+	.name = "scitag list",
+	.arguments = "",
+	.summary = "Show all SciTags of the registry",
+	.options = scitag_options,
+	.values_size = sizeof(struct scitag_values),
+	.local = true,
+	.main = list_main,
+};
+
+static const struct command *const members[] = {
+	&encode_command,
+	&decode_command,
+	&scitag_list_command,
+	NULL,
+};
 
 const struct command scitag_command = {
 	.name = "scitag",
-	.arguments = "encode EXP[/ACT] | decode LABEL | list",
-	.arguments_min = 1,
-	.arguments_max = 2,
+	.arguments = "",
 	.summary = "Convert between SciTags and flow labels, without an agent",
-	.details =
-		"EXP/ACT is 3/14, cms/14, cms/\"Analysis Input\" or the protocol value 206.\n"
-		"Labels are shown with entropy bits of zero; decode ignores those bits.\n",
-	.options = scitag_options,
-	.values_size = sizeof(struct scitag_values),
-	.main = scitag_main,
+	.members = members,
 };

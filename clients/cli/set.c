@@ -8,6 +8,7 @@
 #include "json.h"
 #include "mark_text.h"
 #include "match_option.h"
+#include "write_option.h"
 
 struct set_values {
 	struct match_values match;
@@ -16,7 +17,10 @@ struct set_values {
 	struct value_number dscp;
 	struct value_duration ttl;
 	const char *cookie; /* NULL: none */
-	const char *owner; /* NULL: the caller's own */
+	struct write_values write;
+	uint64_t lease; /* 0: none */
+	uint64_t if_revision; /* 0: no condition */
+	bool must_not_exist;
 };
 
 static const struct option set_options[] = {
@@ -32,8 +36,13 @@ static const struct option set_options[] = {
 	 offsetof(struct set_values, ttl)},
 	{"--cookie", 0, "TEXT", NULL, "note for readers, at most 128 octets", read_text,
 	 offsetof(struct set_values, cookie)},
-	{"--owner", 0, "WHO", NULL, "whose mark it is; default your own, admins only",
-	 read_text, offsetof(struct set_values, owner)},
+	{"--lease", 0, "ID", NULL, "until this lease ends, see 'waymark help lease'", read_u64,
+	 offsetof(struct set_values, lease)},
+	{"--if-revision", 0, "N", NULL, "only if the mark is there and has this revision",
+	 read_u64, offsetof(struct set_values, if_revision)},
+	{"--must-not-exist", 0, NULL, NULL, "only if there is no mark with this match",
+	 read_flag, offsetof(struct set_values, must_not_exist)},
+	WRITE_OPTIONS(struct set_values),
 	{0},
 };
 
@@ -75,42 +84,83 @@ static int set_send(struct cli *cli, const Waymark__V1__SetMarkRequest *request)
 	return EXIT_OK;
 }
 
+/* What the options say of one mark, as a message with all that it points to. */
+struct set_message {
+	Waymark__V1__Match match;
+	Waymark__V1__Scitag scitag;
+	Google__Protobuf__Duration ttl;
+	Waymark__V1__Mark mark;
+};
+
+static void set_action(struct set_message *message, const struct set_values *values)
+{
+	Waymark__V1__Mark *mark = &message->mark;
+
+	if (values->scitag.given) {
+		message->scitag = scitag_message(&values->scitag);
+		mark->label_case = WAYMARK__V1__MARK__LABEL_SCITAG;
+		mark->scitag = &message->scitag;
+	} else if (values->label.given) {
+		mark->label_case = WAYMARK__V1__MARK__LABEL_FLOW_LABEL;
+		mark->flow_label = values->label.number;
+	}
+	if (values->dscp.given) {
+		mark->dscp_choice_case = WAYMARK__V1__MARK__DSCP_CHOICE_DSCP;
+		mark->dscp = values->dscp.number;
+	}
+}
+
+static void set_lifetime(struct set_message *message, const struct set_values *values)
+{
+	Waymark__V1__Mark *mark = &message->mark;
+
+	if (values->lease) {
+		mark->lifetime_case = WAYMARK__V1__MARK__LIFETIME_LEASE_ID;
+		mark->lease_id = values->lease;
+	} else if (values->ttl.given) {
+		google__protobuf__duration__init(&message->ttl);
+		message->ttl.seconds = values->ttl.seconds;
+		mark->lifetime_case = WAYMARK__V1__MARK__LIFETIME_TTL;
+		mark->ttl = &message->ttl;
+	}
+}
+
+/* *message does not move: it points into itself. */
+static void set_message_init(struct set_message *message, const char *destination,
+			     const struct set_values *values)
+{
+	message->match = match_message(destination, &values->match);
+	waymark__v1__mark__init(&message->mark);
+	message->mark.match = &message->match;
+	set_action(message, values);
+	set_lifetime(message, values);
+	if (values->cookie)
+		message->mark.cookie = (char *)values->cookie;
+}
+
 static int set_main(struct cli *cli, const char **arguments, void *pointer)
 {
 	const struct set_values *values = pointer;
-	Waymark__V1__Match match = match_message(arguments[0], &values->match);
-	Waymark__V1__Scitag scitag = scitag_message(&values->scitag);
-	Google__Protobuf__Duration ttl = GOOGLE__PROTOBUF__DURATION__INIT;
-	Waymark__V1__Mark mark = WAYMARK__V1__MARK__INIT;
-	Waymark__V1__WriteOptions options = WAYMARK__V1__WRITE_OPTIONS__INIT;
+	struct set_message message;
+	Waymark__V1__Precondition precondition = WAYMARK__V1__PRECONDITION__INIT;
+	Waymark__V1__WriteOptions options;
 	Waymark__V1__SetMarkRequest request = WAYMARK__V1__SET_MARK_REQUEST__INIT;
 
 	if (values->scitag.given && values->label.given)
 		return cli_usage(cli, "set: --scitag and --label exclude each other");
-	mark.match = &match;
-	if (values->scitag.given) {
-		mark.label_case = WAYMARK__V1__MARK__LABEL_SCITAG;
-		mark.scitag = &scitag;
-	} else if (values->label.given) {
-		mark.label_case = WAYMARK__V1__MARK__LABEL_FLOW_LABEL;
-		mark.flow_label = values->label.number;
+	if (values->ttl.given && values->lease)
+		return cli_usage(cli, "set: --ttl and --lease exclude each other");
+	if (values->if_revision && values->must_not_exist)
+		return cli_usage(cli,
+				 "set: --if-revision and --must-not-exist exclude each other");
+	set_message_init(&message, arguments[0], values);
+	request.mark = &message.mark;
+	if (values->if_revision || values->must_not_exist) {
+		precondition.if_revision = values->if_revision;
+		precondition.must_not_exist = values->must_not_exist;
+		request.precondition = &precondition;
 	}
-	if (values->dscp.given) {
-		mark.dscp_choice_case = WAYMARK__V1__MARK__DSCP_CHOICE_DSCP;
-		mark.dscp = values->dscp.number;
-	}
-	if (values->ttl.given) {
-		ttl.seconds = values->ttl.seconds;
-		mark.lifetime_case = WAYMARK__V1__MARK__LIFETIME_TTL;
-		mark.ttl = &ttl;
-	}
-	if (values->cookie)
-		mark.cookie = (char *)values->cookie;
-	request.mark = &mark;
-	if (values->owner) {
-		options.owner = (char *)values->owner;
-		request.options = &options;
-	}
+	request.options = write_options(cli, &values->write, &options);
 	return set_send(cli, &request);
 }
 

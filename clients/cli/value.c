@@ -70,6 +70,22 @@ bool read_count(const char *text, void *ret, char reason[static REASON_MAX])
 	return u32_read(text, 1, UINT32_MAX, ret, reason);
 }
 
+bool read_u64(const char *text, void *ret, char reason[static REASON_MAX])
+{
+	uint64_t number = 0;
+	const char *digit = text;
+
+	for (; *digit >= '0' && *digit <= '9'; digit++) {
+		if (__builtin_mul_overflow(number, 10, &number) ||
+		    __builtin_add_overflow(number, (uint64_t)(*digit - '0'), &number))
+			break;
+	}
+	if (*digit || !number)
+		return REFUSE("not a number in 1..%llu", (unsigned long long)UINT64_MAX);
+	*(uint64_t *)ret = number;
+	return true;
+}
+
 bool read_protocol(const char *text, void *ret, char reason[static REASON_MAX])
 {
 	static const struct {
@@ -125,17 +141,17 @@ bool read_kind(const char *text, void *ret, char reason[static REASON_MAX])
 		[WAYMARK__V1__KIND__KIND_NETWORK] = "network",
 	};
 	struct value_kinds *kinds = ret;
-	int32_t kind = WAYMARK__V1__KIND__KIND_FLOW;
+	unsigned int kind = WAYMARK__V1__KIND__KIND_FLOW;
 
-	while (kind < (int32_t)ARRAY_SIZE(names) && strcasecmp(text, names[kind]) != 0)
+	while (kind < ARRAY_SIZE(names) && strcasecmp(text, names[kind]) != 0)
 		kind++;
-	if (kind == (int32_t)ARRAY_SIZE(names))
+	if (kind == ARRAY_SIZE(names))
 		return REFUSE("not flow, endpoint, host or network");
 	for (size_t i = 0; i < kinds->count; i++) {
 		if (kinds->kinds[i] == kind)
 			return true;
 	}
-	kinds->kinds[kinds->count++] = kind;
+	kinds->kinds[kinds->count++] = (Waymark__V1__Kind)kind;
 	return true;
 }
 

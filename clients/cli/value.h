@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "option.h"
+#include "waymark/v1/marker.pb-c.h"
 
 #define SCITAG_NAME_MAX 127 /* octets of one half */
 
@@ -36,7 +37,7 @@ struct value_scitag {
 
 struct value_kinds {
 	size_t count;
-	int32_t kinds[4]; /* Waymark__V1__Kind, each once */
+	Waymark__V1__Kind kinds[4]; /* each once */
 };
 
 enum value_output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL };
@@ -49,6 +50,7 @@ option_reader read_flag; /* bool */
 option_reader read_text; /* const char *, not empty */
 option_reader read_port; /* uint32_t, 1..65535 */
 option_reader read_count; /* uint32_t, 1..4294967295 */
+option_reader read_u64; /* uint64_t, 1..18446744073709551615 */
 option_reader read_protocol; /* uint32_t, IANA number; by name, ASCII case does not matter */
 option_reader read_dscp; /* struct value_number, 0..63 */
 option_reader read_label; /* struct value_number, 0..0xFFFFF, decimal or 0x hexadecimal */

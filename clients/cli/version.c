@@ -17,5 +17,6 @@ const struct command version_command = {
 	.name = "version",
 	.arguments = "",
 	.summary = "Show this program's version; 'stats' shows the agent's",
+	.local = true,
 	.main = version_main,
 };

@@ -3,6 +3,7 @@
 
 This process is the controller, in a namespace of its own; node and peer are two more.
 WAYMARK_BIN says which waymarkd and waymark are tested; default: build/dev/bin.
+With --target the contract suite is run against an agent that is there already, and nothing else.
 """
 
 import contextlib
@@ -18,13 +19,36 @@ import pytest
 from lib import net
 from lib.agent import BINARIES, Agent, clean
 from lib.capture import Capture
-from lib.client import Client
+from lib.client import Client, Tls
 from lib.neighbours import has_tcx
 from lib.net import NODE_INTERFACE, Namespace, Network
 from lib.send import Sink
 
 
-def pytest_sessionstart():
+def pytest_addoption(parser):
+    group = parser.getgroup("waymark")
+    group.addoption("--target", help="run the contract suite against this agent, as an admin of it")
+    for name in ("ca", "certificate", "key"):
+        group.addoption(f"--tls-{name}", type=Path, help="PEM file, where the target wants TLS")
+
+
+def pytest_configure(config):
+    config.tls = config.option.tls_ca and Tls(
+        config.option.tls_ca, config.option.tls_certificate, config.option.tls_key
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Somebody else's agent is no place for tests that count on having it for themselves."""
+    if config.option.target:
+        mine = [item for item in items if "contract" in item.path.parts]
+        config.hook.pytest_deselected(items=[item for item in items if item not in mine])
+        items[:] = mine
+
+
+def pytest_sessionstart(session):
+    if session.config.option.target:
+        return
     if os.geteuid() != 0:
         pytest.exit("system tests need root: they make network namespaces", 2)
     for program in ("waymarkd", "waymark"):
@@ -37,14 +61,19 @@ def pytest_sessionstart():
 
 
 @pytest.fixture(scope="session")
-def network():
+def network(pytestconfig):
+    if pytestconfig.option.target:
+        pytest.skip("needs an agent of its own")
     with contextlib.closing(Network(Namespace.here("controller"))) as network:
         yield network
 
 
 @pytest.fixture(scope="session", autouse=True)
-def sink(network):
-    with Sink(network.peer) as sink:
+def sink(request, pytestconfig):
+    if pytestconfig.option.target:
+        yield None
+        return
+    with Sink(request.getfixturevalue("network").peer) as sink:
         yield sink
 
 

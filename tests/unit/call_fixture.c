@@ -12,15 +12,26 @@
 #include "call_fixture.h"
 #include "core/engine.h"
 #include "datapath/attach.h"
+#include "service/policy.h"
 
 struct call_fixture call_fixture;
+
+/* Root is admin, whoever has a certificate a writer. */
+static char root[] = "unix:uid=0", others[] = "dns:*";
+static struct policy_rule rules[] = {
+	{.identity = root, .role = ACCESS_ADMIN},
+	{.identity = others, .role = ACCESS_WRITER, .raw_labels = true},
+};
+static const struct policy policy = {.rules = rules,
+				     .n_rules = sizeof(rules) / sizeof(rules[0])};
 
 int call_fixture_reset(void **state)
 {
 	(void)state;
 	memset(&call_fixture, 0, sizeof(call_fixture));
 	call_fixture.peer.transport = RPC_TRANSPORT_UNIX;
-	strcpy(call_fixture.peer.identity, "unix:uid=0");
+	call_fixture.service.policy = &policy;
+	strcpy(call_fixture.peer.identity, root);
 	return 0;
 }
 

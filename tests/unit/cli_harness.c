@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_harness.h"
+#include "cli_answers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clients/cleanup.h"
 #include "clients/cli/cli.h"
@@ -58,7 +60,8 @@ static void refuse(struct fake_answer *answer)
 	uint8_t packed[2][256];
 
 	info.reason = (char *)"IPV4_UNSUPPORTED";
-	violation.field = (char *)"mark.match.destination";
+	violation.field =
+		(char *)(script.refuse_field ? script.refuse_field : "mark.match.destination");
 	bad.n_field_violations = 1;
 	bad.field_violations = violations;
 	anys[0].type_url = (char *)"type.googleapis.com/google.rpc.ErrorInfo";
@@ -182,6 +185,7 @@ static void answer_stats(struct fake_answer *answer)
 	Waymark__V1__SkipCount *skipped[] = {&skips[0], &skips[1]};
 	Waymark__V1__InterfaceStats interface = WAYMARK__V1__INTERFACE_STATS__INIT;
 	Waymark__V1__InterfaceStats *interfaces[] = {&interface};
+	Waymark__V1__Limits limits = WAYMARK__V1__LIMITS__INIT;
 
 	node.name = (char *)"dtn1";
 	counters.packets = 7;
@@ -199,6 +203,8 @@ static void answer_stats(struct fake_answer *answer)
 	interface.attach_mode = WAYMARK__V1__ATTACH_MODE__ATTACH_MODE_TCX;
 	interface.n_skipped = 2;
 	interface.skipped = skipped;
+	limits.max_updates = 3;
+	response.limits = &limits;
 	response.node = &node;
 	response.n_interfaces = 1;
 	response.interfaces = interfaces;
@@ -216,7 +222,7 @@ static void handle(const char *path, const uint8_t *request, size_t length,
 	const char *method = strrchr(path, '/') + 1;
 
 	(void)user;
-	if (length <= sizeof(script.request)) {
+	if (request && length <= sizeof(script.request)) {
 		memcpy(script.request, request, length);
 		script.request_length = length;
 	}
@@ -230,8 +236,23 @@ static void handle(const char *path, const uint8_t *request, size_t length,
 		answer_get(script.with_mark ? mark : NULL, answer);
 	else if (strcmp(method, "ListMarks") == 0)
 		answer_list(mark, request, length, answer);
-	else
+	else if (!answer_batch(method, request, length, mark, answer))
 		answer_stats(answer);
+}
+
+const char *write_file(const char *text)
+{
+	static char path[128];
+	FILE *file;
+
+	/* Beside the agent's socket: both go together. */
+	(void)snprintf(path, sizeof(path), "%s.file",
+		       fake_agent_target(agent) + strlen("unix:"));
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	return path;
 }
 
 int cli_setup(void **state)
@@ -247,6 +268,7 @@ int cli_teardown(void **state)
 {
 	(void)state;
 	release_result();
+	(void)unlink(write_file(""));
 	fake_agent_free(agent);
 	return 0;
 }

@@ -24,6 +24,8 @@ struct cli_script {
 	uint8_t request[4096]; /* the last one */
 	size_t request_length;
 	int pages; /* of ListMarks, answered so far */
+	const char *refuse_field; /* that a refusal blames; NULL: the usual one */
+	char log[1024]; /* of batches, streams and leases: "apply 3;" and so on */
 };
 
 extern struct cli_result result;
@@ -32,6 +34,9 @@ extern struct cli_script script;
 /* Fixtures of cmocka: a fresh agent and script, and WAYMARK_TARGET set to it. */
 int cli_setup(void **state);
 int cli_teardown(void **state);
+
+/* Writes a file of its own and returns its path, until the next call. */
+const char *write_file(const char *text);
 
 /* Runs `waymark argv...` and returns its exit code; the rest is in `result`. */
 int run(const char **argv);

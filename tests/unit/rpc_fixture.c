@@ -127,6 +127,14 @@ const struct rpc_method rpc_fixture_methods[RPC_FIXTURE_METHODS] = {
 		.closed = echo_closed,
 	},
 	{
+		.path = "/test.Echo/Hold",
+		.kind = RPC_SERVER_STREAM,
+		.request = TEXT,
+		.response = TEXT,
+		.message = echo_slow,
+		.closed = echo_closed,
+	},
+	{
 		.path = "/test.Echo/Count",
 		.kind = RPC_SERVER_STREAM,
 		.request = TEXT,

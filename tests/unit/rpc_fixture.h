@@ -4,6 +4,7 @@
  *
  *	/test.Echo/Unary	answers its request (waymark.v1.SetMarkRequest)
  *	/test.Echo/Slow		unary; held until the test finishes it
+ *	/test.Echo/Hold		server stream; held until the test sends to it and finishes it
  *	/test.Echo/Count	server stream of as many answers as `service` says
  *	/test.Echo/Collect	client stream; answers the number of requests
  *	/test.Echo/Chat		bidi stream; answers every request
@@ -54,7 +55,7 @@ struct rpc_peer rpc_fixture_peer(struct rpc_fixture *fixture);
 
 /* The service's table, for servers that tests make themselves. */
 extern const struct rpc_method rpc_fixture_methods[];
-#define RPC_FIXTURE_METHODS 6
+#define RPC_FIXTURE_METHODS 7
 #define RPC_FIXTURE_IDLE_MS 400
 
 /* A message of the test's own, with one field: HealthCheckRequest.service. */

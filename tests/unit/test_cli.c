@@ -302,10 +302,24 @@ static const struct {
 	{{"--tls-cert=/nonexistent", "--target=h:1", "--tls-key=/", "stats"},
 	 "waymark: --tls-cert: /nonexistent: No such file or directory\n"},
 	{{"scitag", "frob"}, "waymark: scitag: 'frob' is not encode, decode or list\n"},
-	{{"scitag", "encode"}, "waymark: scitag encode: EXP[/ACT] is missing\n"},
+	{{"scitag", "encode"}, "waymark: scitag encode: arguments are missing: EXP[/ACT]\n"},
 	{{"scitag", "list", "x"}, "waymark: scitag list: unexpected argument 'x'\n"},
 	{{"scitag", "list", "--registry", "/nonexistent"},
 	 "waymark: scitag: --registry: registry /nonexistent: No such file or directory\n"},
+	{{"scitag"}, "waymark: scitag: encode, decode or list is missing\n"},
+	{{"lease", "renew", "0"},
+	 "waymark: lease renew: ID '0': not a number in 1..18446744073709551615\n"},
+	{{"lease", "grant", "x"},
+	 "waymark: lease grant: TTL 'x': not a length of time such as 90s, 1d12h or PT1H30M\n"},
+	{{"set", "::1", "--label=1", "--ttl=1s", "--lease=1"},
+	 "waymark: set: --ttl and --lease exclude each other\n"},
+	{{"set", "::1", "--label=1", "--if-revision=1", "--must-not-exist"},
+	 "waymark: set: --if-revision and --must-not-exist exclude each other\n"},
+	{{"watch", "--updates-only", "--until-synced"},
+	 "waymark: watch: --updates-only and --until-synced exclude each other\n"},
+	{{"apply", "/nonexistent"}, "waymark: /nonexistent: No such file or directory\n"},
+	{{"help", "lease", "frob"},
+	 "waymark: help: no command 'frob'; 'waymark help' lists them\n"},
 	{{"help", "frob"}, "waymark: help: no command 'frob'; 'waymark help' lists them\n"},
 };
 
@@ -332,6 +346,14 @@ static void test_help(void **state)
 		assert_int_equal(run(ARGV((*command)->name, "--help")), 0);
 		assert_string_equal(result.err, "");
 		assert_non_null(strstr(result.out, (*command)->name));
+		for (const struct command *const *member = (*command)->members;
+		     member && *member; member++) {
+			assert_non_null(strstr(result.out, (*member)->summary));
+			assert_int_equal(
+				run(ARGV("help", (*command)->name, command_word(*member))), 0);
+			assert_non_null(strstr(result.out, (*member)->name));
+			assert_int_equal(run(ARGV("help", (*command)->name)), 0);
+		}
 		assert_int_equal(run(ARGV("-h")), 0);
 	}
 	assert_int_equal(run(ARGV("help", "exit-codes")), 0);

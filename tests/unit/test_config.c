@@ -70,6 +70,7 @@ static void check_defaults(const struct config *config)
 	assert_string_equal(config->pin_dir, "/sys/fs/bpf/waymark");
 	assert_false(config->detach);
 	assert_string_equal(config->state_dir, "/var/lib/waymark");
+	assert_int_equal(config->history, 1000000);
 	assert_int_equal(config->audit_interval, 60);
 	assert_int_equal(config->listen.n, 1);
 	assert_string_equal(config->listen.items[0], "unix:/run/waymark/waymark.sock");
@@ -107,6 +108,7 @@ static void test_every_key(void **state)
 				   "pin_dir: /sys/fs/bpf/other\n"
 				   "detach: true\n"
 				   "state_dir: state\n"
+				   "history: 5000\n"
 				   "audit_interval: 5m\n"
 				   "listen:\n"
 				   "  - unix:/tmp/w.sock\n"
@@ -134,6 +136,7 @@ static void test_every_key(void **state)
 	assert_true(config.detach);
 	snprintf(wanted, sizeof(wanted), "%s/state", directory);
 	assert_string_equal(config.state_dir, wanted);
+	assert_int_equal(config.history, 5000);
 	assert_int_equal(config.audit_interval, 300);
 	assert_int_equal(config.listen.n, 3);
 	assert_string_equal(config.listen.items[0], "unix:/tmp/w.sock");
@@ -192,6 +195,7 @@ static void test_example(void **state)
 					   "pin_dir:",
 					   "detach:",
 					   "state_dir:",
+					   "history:",
 					   "audit_interval:",
 					   "listen:",
 					   "insecure_loopback:",

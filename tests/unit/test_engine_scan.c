@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a scan of the engine brings, out of a store that is full of records that are dead.
+ * What a scan of the engine brings, and what watches get as changes, out of a store that is
+ * full of records that are dead.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -29,7 +31,7 @@ struct fixture {
 	} requests[IN_FLIGHT];
 };
 
-static int set_up(void **state)
+static int set_up_with(void **state, uint64_t history)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	struct engine_options options = {.audit_interval = 0};
@@ -37,11 +39,18 @@ static int set_up(void **state)
 
 	fixture->datapath.capacity = FAKE_SLOTS - 1;
 	fixture_set_up((void **)&fixture->stored);
+	fixture->stored->history = history;
+	fixture_reopen(fixture->stored);
 	options.datapath = &fixture->datapath;
 	options.store = fixture->stored->store;
 	assert_int_equal(engine_new(&options, &fixture->engine, &restored), 0);
 	*state = fixture;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(state, 0);
 }
 
 static int tear_down(void **state)
@@ -233,7 +242,157 @@ static void test_scan_stops_when_told(void **state)
 	assert_int_equal(seen, 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+/* ---- changes, as a watch folds them ---- */
+
+struct fold {
+	uint64_t at, last; /* position; revision of the last change */
+	uint64_t revisions[MARKS]; /* 0: not there */
+	unsigned int marks, removals, out_of_order;
+};
+
+static int take_change(const struct engine_change *change, void *user)
+{
+	struct fold *fold = user;
+	const struct match *match =
+		change->mark ? &change->mark->match : &change->removal->match;
+
+	fold->out_of_order += change->revision <= fold->last;
+	fold->last = change->revision;
+	fold->marks += change->mark != NULL;
+	fold->removals += change->removal != NULL;
+	fold->revisions[match->destination[15]] = change->mark ? change->revision : 0;
+	return 0;
+}
+
+/* One call. What it says of an error. */
+static int take_page(struct fixture *fixture, struct fold *fold, uint64_t removals_after)
+{
+	int error;
+	uint64_t at = engine_changes(fixture->engine, fold->at, removals_after, take_change,
+				     fold, &error);
+
+	assert_true(at >= fold->at && at <= engine_revision(fixture->engine));
+	assert_true(fold->last <= at);
+	fold->at = at;
+	return error;
+}
+
+static void take_all(struct fixture *fixture, struct fold *fold, uint64_t removals_after)
+{
+	uint64_t before;
+
+	do {
+		before = fold->at;
+		assert_int_equal(take_page(fixture, fold, removals_after), 0);
+	} while (fold->at > before);
+}
+
+static int compare_with_fold(const struct mark *mark, void *user)
+{
+	struct fold *fold = user;
+	uint64_t *revision = &fold->revisions[mark->match.destination[15]];
+
+	assert_int_equal(*revision, mark->revision);
+	*revision = 0;
+	return 0;
+}
+
+/* Uses it up. */
+static void expect_whole(struct fixture *fixture, struct fold *fold)
+{
+	assert_int_equal(fold->out_of_order, 0);
+	assert_int_equal(engine_scan(fixture->engine, 0, compare_with_fold, fold), 0);
+	for (int i = 0; i < MARKS; i++)
+		assert_int_equal(fold->revisions[i], 0);
+}
+
+static void test_changes_leave_out_what_is_overtaken(void **state)
+{
+	struct fixture *fixture = *state;
+	struct fold fold = {.at = 0};
+
+	change_marks(fixture, UPDATE_SET, UPDATES);
+	take_all(fixture, &fold, UPDATES);
+	assert_int_equal(fold.at, UPDATES);
+	assert_int_equal(fold.marks, MARKS);
+	assert_int_equal(fold.removals, 0);
+
+	change_marks(fixture, UPDATE_CLEAR, 3);
+	take_all(fixture, &fold, UPDATES);
+	assert_int_equal(fold.at, UPDATES + 3);
+	assert_int_equal(fold.removals, 3);
+	expect_whole(fixture, &fold);
+}
+
+static void test_old_removals_are_asked_for_or_not(void **state)
+{
+	struct fixture *fixture = *state;
+	struct fold all = {.at = 0}, late = {.at = 0};
+
+	change_marks(fixture, UPDATE_SET, MARKS);
+	change_marks(fixture, UPDATE_CLEAR, 10);
+	take_all(fixture, &all, 0);
+	take_all(fixture, &late, MARKS + 7);
+	assert_int_equal(all.removals, 10);
+	assert_int_equal(late.removals, 3);
+	expect_whole(fixture, &all);
+	expect_whole(fixture, &late);
+}
+
+/* Removals too, and marks that come back: when it stands still, the fold is the state. */
+static void *churn(void *argument)
+{
+	for (int i = 0; i < 20; i++) {
+		change_marks(argument, UPDATE_SET, 10 * MARKS);
+		change_marks(argument, UPDATE_CLEAR, MARKS / 2);
+	}
+	updating = false;
+	return NULL;
+}
+
+static void test_changes_beside_the_writer(void **state)
+{
+	struct fixture *fixture = *state;
+	struct fold fold = {.at = 0};
+	pthread_t thread;
+
+	change_marks(fixture, UPDATE_SET, MARKS);
+	updating = true;
+	assert_int_equal(pthread_create(&thread, NULL, churn, fixture), 0);
+	while (updating)
+		assert_int_equal(take_page(fixture, &fold, MARKS), 0);
+	pthread_join(thread, NULL);
+	take_all(fixture, &fold, MARKS);
+	assert_int_equal(fold.removals, 20 * (MARKS / 2));
+	expect_whole(fixture, &fold);
+}
+
+static int set_up_with_short_history(void **state)
+{
+	return set_up_with(state, 100);
+}
+
+static void test_forgotten_removals(void **state)
+{
+	struct fixture *fixture = *state;
+	struct fold behind = {.at = 1}, beginning = {.at = 0};
+	uint64_t head;
+
+	change_marks(fixture, UPDATE_SET, MARKS);
+	change_marks(fixture, UPDATE_CLEAR, 1);
+	for (int i = 0; i < 10 && engine_compact_revision(fixture->engine) <= MARKS; i++)
+		change_marks(fixture, UPDATE_SET, UPDATES);
+	assert_true(engine_compact_revision(fixture->engine) > MARKS);
+	assert_int_equal(take_page(fixture, &behind, 1), -ESTALE);
+	assert_int_equal(behind.at, 1);
+	/* Who knows of no mark yet does not miss those removals. */
+	head = engine_revision(fixture->engine);
+	take_all(fixture, &beginning, head);
+	expect_whole(fixture, &beginning);
+}
+
+#define TEST_WITH(name, set_up) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) TEST_WITH(name, set_up)
 
 int main(void)
 {
@@ -242,6 +401,10 @@ int main(void)
 		TEST(test_what_a_removal_leaves),
 		TEST(test_scan_beside_updates),
 		TEST(test_scan_stops_when_told),
+		TEST(test_changes_leave_out_what_is_overtaken),
+		TEST(test_old_removals_are_asked_for_or_not),
+		TEST(test_changes_beside_the_writer),
+		TEST_WITH(test_forgotten_removals, set_up_with_short_history),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

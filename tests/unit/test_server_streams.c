@@ -4,6 +4,7 @@
  */
 #include "rpc_fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,89 @@ static void server_stream_sends_in_order(void **state)
 		expect_text(&stream, text);
 	}
 	expect_end(&stream, GRPC_STATUS_OK);
+	rpc_fixture_wait(fixture, &fixture->closed, 1);
+}
+
+static struct rpc_call *hold(struct rpc_fixture *fixture, struct rpc_stream *stream)
+{
+	TEXT_MESSAGE(request, "");
+	rpc_stream_open(stream, fixture->unix_channel, "/test.Echo/Hold",
+			RPC_CLIENT_DEADLINE_MS);
+	rpc_stream_send(stream, &request.base);
+	rpc_stream_half_close(stream);
+	return rpc_fixture_wait_slow(fixture);
+}
+
+/* One packed message, on several streams, freed while it is still on its way. */
+static void packed_message_goes_to_many(void **state)
+{
+	struct rpc_fixture *fixture = *state;
+	struct rpc_stream streams[3];
+	struct rpc_call *calls[3];
+	struct rpc_packed *packed;
+
+	TEXT_MESSAGE(text, "the same for all");
+	packed = rpc_pack(&text.base);
+	for (int i = 0; i < 3; i++) {
+		calls[i] = hold(fixture, &streams[i]);
+		assert_int_equal(rpc_call_send_packed(calls[i], packed), 0);
+	}
+	rpc_packed_free(packed);
+	for (int i = 0; i < 3; i++) {
+		expect_text(&streams[i], "the same for all");
+		rpc_call_finish(calls[i], NULL, NULL);
+		rpc_call_unref(calls[i]);
+		expect_end(&streams[i], GRPC_STATUS_OK);
+	}
+	rpc_fixture_wait(fixture, &fixture->closed, 3);
+}
+
+/* A client that takes nothing learns why it was left; a finish would wait for it for ever. */
+static void aborted_stream_does_not_wait_for_its_reader(void **state)
+{
+	struct rpc_fixture *fixture = *state;
+	struct rpc_status status = {.code = 0};
+	struct rpc_answer answer;
+	struct rpc_stream stream;
+	struct rpc_call *call;
+	size_t size = 16U << 20;
+	char *large = malloc(size);
+
+	memset(large, 'x', size - 1);
+	large[size - 1] = '\0';
+	TEXT_MESSAGE(text, large);
+	call = hold(fixture, &stream);
+	assert_int_equal(rpc_call_send(call, &text.base), 0);
+	assert_int_equal(rpc_call_send(call, &text.base), -EAGAIN);
+	rpc_status_set(&status, GRPC_STATUS_RESOURCE_EXHAUSTED, "SLOW", "SLOW: takes nothing");
+	rpc_call_abort(call, &status);
+	assert_int_equal(rpc_call_send(call, &text.base), -EPIPE);
+	rpc_fixture_wait(fixture, &fixture->closed, 1);
+	assert_null(rpc_stream_receive(&stream,
+				       &grpc__health__v1__health_check_request__descriptor));
+	rpc_stream_finish(&stream, &answer);
+	assert_int_equal(answer.code, GRPC_STATUS_RESOURCE_EXHAUSTED);
+	assert_string_equal(answer.message, "SLOW: takes nothing");
+	rpc_call_unref(call);
+	free(large);
+}
+
+/* Without a message on its way it is an end like any other. */
+static void aborted_stream_has_details(void **state)
+{
+	struct rpc_fixture *fixture = *state;
+	struct rpc_status status = {.code = 0};
+	struct rpc_answer answer;
+	struct rpc_stream stream;
+	struct rpc_call *call = hold(fixture, &stream);
+
+	rpc_status_set(&status, GRPC_STATUS_RESOURCE_EXHAUSTED, "SLOW", "SLOW: takes nothing");
+	rpc_call_abort(call, &status);
+	rpc_call_abort(call, &status);
+	rpc_stream_finish(&stream, &answer);
+	assert_int_equal(answer.code, GRPC_STATUS_RESOURCE_EXHAUSTED);
+	assert_string_equal(answer.reason, "SLOW");
+	rpc_call_unref(call);
 	rpc_fixture_wait(fixture, &fixture->closed, 1);
 }
 
@@ -424,6 +508,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(server_stream_sends_in_order),
+		test(packed_message_goes_to_many),
+		test(aborted_stream_does_not_wait_for_its_reader),
+		test(aborted_stream_has_details),
 		test(client_stream_counts),
 		test(cancelled_client_stream_is_not_half_closed),
 		test(lost_connection_is_not_half_close),

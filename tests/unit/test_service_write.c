@@ -135,7 +135,7 @@ static void test_another_owner_is_for_admins(void **state)
 
 	(void)state;
 	init_requests(&r);
-	call_fixture.peer.uid = 1000;
+	strcpy(call_fixture.peer.identity, "dns:ctl.example.org");
 	r.options.owner = (char *)"rucio";
 	handle_set_mark(NULL, &r.set.base);
 	call_fixture_refused(FAULT_PERMISSION_DENIED, "NO_ACCESS", "options.owner");

@@ -19,7 +19,7 @@ from lib.net import Namespace
 
 BINARIES = Path(os.environ.get("WAYMARK_BIN", REPOSITORY / "build/dev/bin"))
 
-_SANITIZERS = {
+SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:verify_asan_link_order=0",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     # The C core is not instrumented: what it synchronises looks like races.
@@ -92,7 +92,7 @@ class Agent(contextlib.AbstractContextManager):
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                env=os.environ | _SANITIZERS | dict(environment),
+                env=os.environ | SANITIZERS | dict(environment),
                 pass_fds=[passed.fileno()] if passed else [],
             )
         self._reader = threading.Thread(target=self._read, name="stderr", daemon=True)

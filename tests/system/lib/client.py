@@ -2,8 +2,10 @@
 """A gRPC client that shares no code with the agent: Debian's python3-grpcio."""
 
 import contextlib
+import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterable, Iterator
 
 import grpc
 
@@ -23,16 +25,24 @@ class Refused(Exception):
     domain: str = ""
     field: str = ""
     metadata: dict[str, str] | None = None
+    quota_subject: str = ""
+    retry_after: float = 0  # seconds, of RetryInfo; 0: none
+    pushback: str = ""  # grpc-retry-pushback-ms
+    details_size: int = 0  # octets of grpc-status-details-bin
 
     def __str__(self) -> str:
         return f"{self.code} / {self.reason}, field {self.field!r}: {self.message}"
 
 
-def _refused(error: grpc.RpcError) -> Refused:
+def refusal(error: grpc.RpcError) -> Refused:
+    """What a call that failed was told."""
     refused = Refused(error.code().name, error.details(), metadata={})
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
+            refused.details_size = len(value)
             _read_details(refused, pb.rpc.Status.FromString(value))
+        elif key == "grpc-retry-pushback-ms":
+            refused.pushback = value
     return refused
 
 
@@ -48,6 +58,11 @@ def _read_details(refused: Refused, status) -> None:
             case "BadRequest":
                 (violation,) = detail.field_violations
                 refused.field = violation.field
+            case "QuotaFailure":
+                (violation,) = detail.violations
+                refused.quota_subject = violation.subject
+            case "RetryInfo":
+                refused.retry_after = detail.retry_delay.ToNanoseconds() / 1e9
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,8 @@ class Tls:
 class Client(contextlib.AbstractContextManager):
     """One connection to an agent. Methods answer messages or raise Refused."""
 
+    owner = ""  # for whom its writes act; empty: the caller itself
+
     def __init__(self, target: str, tls: Tls | None = None):
         self.target = target
         # Pages of a thousand marks are as large as the agent likes them; one connection each.
@@ -78,45 +95,124 @@ class Client(contextlib.AbstractContextManager):
     def __exit__(self, *_):
         self._channel.close()
 
+    def acting_for(self, owner: str) -> "Client":
+        """The same connection, writing for another owner."""
+        other = copy.copy(self)
+        other.owner = owner
+        return other
+
     def call_raw(self, path: str, request: bytes, timeout: float = _TIMEOUT) -> bytes:
         """Any method with any bytes."""
         try:
             return self._channel.unary_unary(path, None, None)(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise _refused(error) from None
+            raise refusal(error) from None
 
-    def call(self, method: str, request):
+    def call(self, method: str, request, timeout: float = _TIMEOUT):
         """A method of MarkerService."""
-        descriptor = pb.service(SERVICE).methods_by_name[method]
-        answer = self.call_raw(f"/{SERVICE}/{method}", request.SerializeToString())
-        return pb.message(descriptor.output_type.full_name).FromString(answer)
+        answer = self.call_raw(_path(method), request.SerializeToString(), timeout)
+        return _answer_class(method).FromString(answer)
 
-    def set(self, match, owner: str = "", **mark):
-        """SetMark; match: a Match or a HOST's address; mark: fields of Mark, a scitag as a dict."""
-        mark = pb.waymark.Mark(match=_match(match), **mark)
-        options = pb.waymark.WriteOptions(owner=owner)
-        return self.call("SetMark", pb.waymark.SetMarkRequest(mark=mark, options=options))
+    def start(self, method: str, request, timeout: float = _TIMEOUT) -> grpc.Future:
+        """Begins a unary call; the future's result is the answer, its cancel() cancels."""
+        return self._channel.unary_unary(
+            _path(method), type(request).SerializeToString, _answer_class(method).FromString
+        ).future(request, timeout=timeout)
 
-    def clear(self, match, owner: str = ""):
-        options = pb.waymark.WriteOptions(owner=owner)
-        request = pb.waymark.ClearMarkRequest(match=_match(match), options=options)
+    def start_stream(self, method: str, request, timeout: float | None = None) -> grpc.Call:
+        """Begins a call whose answers are a stream."""
+        return self._channel.unary_stream(
+            _path(method), type(request).SerializeToString, _answer_class(method).FromString
+        )(request, timeout=timeout)
+
+    def start_upload(self, method: str, requests: Iterator, timeout: float = 60) -> grpc.Future:
+        """Begins a call whose requests are a stream; see start()."""
+        return self._channel.stream_unary(
+            _path(method),
+            lambda request: request.SerializeToString(),
+            _answer_class(method).FromString,
+        ).future(requests, timeout=timeout)
+
+    def options(self, owner: str = "", **options):
+        """WriteOptions of this client's writes."""
+        return pb.waymark.WriteOptions(owner=owner or self.owner, **options)
+
+    def set(self, match, owner: str = "", precondition=None, options=None, **mark):
+        """SetMark; match: a Match or a HOST's address; mark: fields of Mark, a scitag as a dict;
+        options: more of WriteOptions, a dict."""
+        request = pb.waymark.SetMarkRequest(
+            mark=pb.waymark.Mark(match=as_match(match), **mark),
+            precondition=precondition,
+            options=self.options(owner, **options or {}),
+        )
+        return self.call("SetMark", request)
+
+    def clear(self, match, owner: str = "", precondition=None, options=None):
+        request = pb.waymark.ClearMarkRequest(
+            match=as_match(match),
+            precondition=precondition,
+            options=self.options(owner, **options or {}),
+        )
         return self.call("ClearMark", request)
 
     def get(self, match, effective: bool = False):
-        request = pb.waymark.GetMarkRequest(match=_match(match), effective=effective)
+        request = pb.waymark.GetMarkRequest(match=as_match(match), effective=effective)
         return self.call("GetMark", request).mark
+
+    def apply(self, *updates, owner: str = "", options=None, **request):
+        """ApplyMarks; updates: MarkUpdate messages or dicts; request: more of its fields."""
+        updates = [
+            update if isinstance(update, pb.waymark.MarkUpdate) else pb.waymark.MarkUpdate(**update)
+            for update in updates
+        ]
+        request = pb.waymark.ApplyMarksRequest(
+            updates=updates, options=self.options(owner, **options or {}), **request
+        )
+        return self.call("ApplyMarks", request)
+
+    def replace(self, marks: Iterable, chunk: int = 1000, owner: str = "", options=None, **begin):
+        """ReplaceMarks: declares exactly these marks, `chunk` in a message."""
+        marks = list(marks)
+        begin["options"] = self.options(owner, **options or {})
+        steps = [{"begin": begin}]
+        for first in range(0, len(marks), chunk):
+            steps.append({"chunk": {"marks": marks[first : first + chunk]}})
+        return self.replace_by(*steps, {"commit": {"mark_count": len(marks)}})
+
+    def replace_by(self, *steps: dict):
+        """ReplaceMarks with these messages, whatever they say."""
+        requests = (pb.waymark.ReplaceMarksRequest(**step) for step in steps)
+        try:
+            return self.start_upload("ReplaceMarks", requests).result()
+        except grpc.RpcError as error:
+            raise refusal(error) from None
+
+    def grant(self, ttl: float, owner: str = "", **options):
+        """GrantLease, ttl in seconds; answers the lease."""
+        request = pb.waymark.GrantLeaseRequest(
+            ttl=duration(ttl), options=self.options(owner, **options)
+        )
+        return self.call("GrantLease", request).lease
+
+    def renew(self, lease: int, owner: str = "", **options):
+        request = pb.waymark.RenewLeaseRequest(
+            lease_id=lease, options=self.options(owner, **options)
+        )
+        return self.call("RenewLease", request).lease
+
+    def revoke(self, lease: int, owner: str = "", **options):
+        request = pb.waymark.RevokeLeaseRequest(
+            lease_id=lease, options=self.options(owner, **options)
+        )
+        return self.call("RevokeLease", request)
+
+    def leases(self, **request) -> list:
+        """ListLeases until the last page."""
+        return [lease for page in self._pages("ListLeases", request) for lease in page.leases]
 
     def pages(self, **request):
         """ListMarks until the last page."""
-        token = ""
-        while True:
-            answer = self.call(
-                "ListMarks", pb.waymark.ListMarksRequest(page_token=token, **request)
-            )
-            yield answer
-            token = answer.next_page_token
-            if not token:
-                return
+        return self._pages("ListMarks", request)
 
     def marks(self, **request) -> list:
         return [mark for page in self.pages(**request) for mark in page.marks]
@@ -148,9 +244,32 @@ class Client(contextlib.AbstractContextManager):
         watch.cancel()
         return self
 
+    def _pages(self, method: str, request: dict):
+        token = ""
+        while True:
+            message = getattr(pb.waymark, f"{method}Request")(page_token=token, **request)
+            answer = self.call(method, message)
+            yield answer
+            token = answer.next_page_token
+            if not token:
+                return
 
-def _match(match):
+
+def duration(seconds: float) -> dict[str, int]:
+    """A google.protobuf.Duration, for constructors of messages."""
+    return dict(zip(("seconds", "nanos"), divmod(round(seconds * 1_000_000_000), 1_000_000_000)))
+
+
+def as_match(match):
     """A Match, or the one of a HOST by its address."""
     if isinstance(match, pb.waymark.Match):
         return match
     return pb.waymark.Match(destination=str(match))
+
+
+def _path(method: str) -> str:
+    return f"/{SERVICE}/{method}"
+
+
+def _answer_class(method: str) -> type:
+    return pb.message(pb.service(SERVICE).methods_by_name[method].output_type.full_name)
