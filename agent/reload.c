@@ -94,11 +94,11 @@ void agent_reload(struct agent *agent)
 	r = read_configuration(agent, &wanted);
 	if (r == 0)
 		r = read_files(agent, &wanted);
-	if (r == 0)
+	if (r == 0) {
 		apply(agent, &wanted);
-	if (r == 0)
 		log_info("reloaded");
-	else
+	} else {
 		log_error("not reloaded: everything stays as it was");
+	}
 	sd_notify(0, "READY=1");
 }

@@ -24,8 +24,8 @@ int64_t lifetime_wall(void);
 /* Has its deadline passed, with what the group does? NULL: no. */
 bool lifetime_over(const struct lease *lease, int64_t now);
 
-/* A mark is set: finds the shared lease that it asks for, if it asks for one. 0, or -EINVAL with
- * the update refused. */
+/* A mark is set: finds the shared lease that it asks for, if it asks for one. 0, or -EINVAL
+ * with the update refused. */
 int lifetime_attach(struct group *group, struct step *step);
 
 /* Makes or renews the private lease that it asks for, if it asks for one. Likewise. */

@@ -16,8 +16,8 @@ struct unix_listener;
  * another negative errno. */
 int unix_listener_new(const char *path, struct unix_listener **ret);
 
-/* Takes over a stream socket that listens already; its path is not ours to remove. 0 or negative
- * errno; fd is the caller's then. */
+/* Takes over a stream socket that listens already; its path is not ours to remove. 0 or
+ * negative errno; fd is the caller's then. */
 int unix_listener_adopt(int fd, struct unix_listener **ret);
 
 /* Calls `accepted` for every connection, on a thread of its own; it takes over fd

@@ -180,7 +180,8 @@ static void refuse_mark(const struct staging *staging, int error, struct fault *
 }
 
 /* The n-th of a chunk. A mark whose match cannot be read could be any that is there, and ends
- * the stream. What else is bad fails that mark alone, if it may. */
+ * the stream. What else is bad fails that mark, or all: it is named as the writer would name
+ * it, by its place among all that were declared. */
 static int read_mark(struct replace *replace, const struct rpc_call *call,
 		     const Waymark__V1__Mark *message, size_t n, struct fault *fault)
 {
@@ -190,10 +191,13 @@ static int read_mark(struct replace *replace, const struct rpc_call *call,
 	bool is_bad = submission_read_mark(call, message, &update, &bad) < 0;
 	int r;
 
-	if (is_bad && (replace->submission.engine.all_or_nothing ||
-		       wire_read_match(message->match, &update.match, NULL) < 0)) {
+	if (is_bad && wire_read_match(message->match, &update.match, NULL) < 0) {
 		*fault = bad;
 		r = -EINVAL;
+	} else if (is_bad && replace->submission.engine.all_or_nothing) {
+		*fault = bad;
+		locate_in(fault, "marks", staging->n);
+		return -EINVAL;
 	} else {
 		r = staging_add(staging, &update, is_bad ? &bad : NULL);
 		if (r < 0)

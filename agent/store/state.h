@@ -30,6 +30,7 @@ struct store {
 	struct live live;
 	struct compaction compaction;
 	struct batch batch;
+	uint64_t wanted_room; /* octets, of the last commit that found the disk full */
 	uint64_t newest; /* revision in the transaction; 0: none */
 	uint64_t newest_lease;
 };

@@ -94,7 +94,8 @@ bool store_exists(const char *directory)
 {
 	char error[STORE_ERROR_MAX], path[PATH_MAX];
 
-	return file_path(directory, STORE_FILE, path, error) == 0 && access(path, F_OK) == 0;
+	return file_path(directory, STORE_FILE, path, error) == 0 &&
+	       (access(path, F_OK) == 0 || errno != ENOENT);
 }
 
 void store_state_id(const struct store *store, uint8_t ret[static STORE_STATE_ID_SIZE])

@@ -36,7 +36,8 @@ int store_open(const struct store_options *options, struct store **ret,
 	       char error[static STORE_ERROR_MAX]);
 void store_close(struct store *store);
 
-/* Is there a table in the directory, whatever its state? */
+/* Is there a table in the directory, whatever its state? What cannot be looked at may be one.
+ */
 bool store_exists(const char *directory);
 
 /* Changes only when revisions could repeat. 16 random bytes, made with the table. */
@@ -79,8 +80,8 @@ int store_remove_lease(struct store *store, uint64_t id);
 int store_put_owner(struct store *store, const char *owner, uint64_t election_id);
 
 /* 0 once everything since store_begin() is on disk; negative errno and nothing of it kept. An
- * empty transaction is written, too, but not where there is hardly any room: it tells whether
- * others can be. */
+ * empty transaction is written, too, but not where the last one that found the disk full would
+ * find it full again: it tells whether others can be. */
 int store_commit(struct store *store);
 void store_abort(struct store *store);
 
@@ -113,9 +114,9 @@ int store_each_owner(struct store *store,
 /* Highest lease id ever used. */
 uint64_t store_last_lease(const struct store *store);
 
-/* Copies the table in `directory`, as the last commit left it, into a new file. An agent may run
- * and write meanwhile, but as another process: LMDB cannot be opened twice in one. 0; -EEXIST;
- * else negative errno. */
+/* Copies the table in `directory`, as the last commit left it, into a new file. An agent may
+ * run and write meanwhile, but as another process: LMDB cannot be opened twice in one. 0;
+ * -EEXIST; else negative errno. */
 int store_backup(const char *directory, const char *file, char error[static STORE_ERROR_MAX]);
 
 /* Makes a table in an empty directory from a backup, under a new state id. 0; -EEXIST: there

@@ -18,6 +18,8 @@
 
 /* What a commit needs on the disk beside its batch. */
 #define ROOM (1U << 20)
+/* What it takes at least: pages that are half full, and those of the trees above them. */
+#define TREE_ROOM (128U << 10)
 
 /* ---- gathering ---- */
 
@@ -211,20 +213,25 @@ static int write_batch(struct store *store, struct result *ret)
 	}
 }
 
-/* Has the disk room for the batch, and some for LMDB's own pages? */
-static int check_room(const struct store *store)
+static int check_room(const struct store *store, uint64_t room)
 {
 	struct statvfs disk;
 
 	if (statvfs(store->file, &disk) < 0)
 		return -errno;
-	return (uint64_t)disk.f_bavail * disk.f_frsize < store->batch.used + ROOM ? -ENOSPC : 0;
+	return (uint64_t)disk.f_bavail * disk.f_frsize < room ? -ENOSPC : 0;
 }
 
 /* LMDB calls a write that the disk took a part of EIO. */
-static int name_full_disk(const struct store *store, int r)
+static int name_full_disk(struct store *store, int r)
 {
-	return r == -EIO && check_room(store) == -ENOSPC ? -ENOSPC : r;
+	const uint64_t room = store->batch.used + ROOM;
+
+	if (r == -EIO && check_room(store, room) == -ENOSPC)
+		r = -ENOSPC;
+	if (r == -ENOSPC)
+		store->wanted_room = 2 * store->batch.used + TREE_ROOM;
+	return r;
 }
 
 static void publish(struct store *store, const struct result *result)
@@ -246,7 +253,7 @@ static void publish(struct store *store, const struct result *result)
 int store_commit(struct store *store)
 {
 	struct result result;
-	int r = store->batch.n_changes > 0 ? 0 : check_room(store);
+	int r = store->batch.n_changes > 0 ? 0 : check_room(store, store->wanted_room);
 
 	if (r == 0)
 		r = live_reserve(&store->live, store->batch.n_successions);

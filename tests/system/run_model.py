@@ -41,7 +41,8 @@ def play(seed: int, updates: int) -> model.Verdict:
         network = stack.enter_context(contextlib.closing(Network(Namespace.here("controller"))))
         stack.callback(clean, network.node, pins / "waymark")
         agent = stack.enter_context(model.running_agent(network, directory, pins / "waymark"))
-        return model.run(agent, pins / "waymark", seed, updates)
+        verdict, _ = model.run(agent, pins / "waymark", seed, updates)
+        return verdict
 
 
 if __name__ == "__main__":

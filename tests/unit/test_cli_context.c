@@ -35,11 +35,13 @@ static int teardown(void **state)
 static void assert_file(const char *expected)
 {
 	FILE *file = fopen(getenv("WAYMARK_CONFIG"), "re");
-	char text[1024] = "";
+	char text[1024];
+	size_t n;
 
 	assert_non_null(file);
-	(void)fread(text, 1, sizeof(text) - 1, file);
+	n = fread(text, 1, sizeof(text) - 1, file);
 	(void)fclose(file);
+	text[n] = '\0';
 	assert_string_equal(text, expected);
 }
 

@@ -429,6 +429,44 @@ static void test_together(void **state)
 	}
 }
 
+/* ---- changing while the agent runs ---- */
+
+static void note_key(const char *key, void *user)
+{
+	strcat(user, key);
+	strcat(user, " ");
+}
+
+static void test_change(void **state)
+{
+	struct config config, wanted;
+	char keys[256] = "";
+
+	(void)state;
+	load_good(&config, "interfaces: [eth0]\nlog: {level: debug}\npin_dir: /a\n"
+			   "registry: r.json\nlisten: ['unix:/a']\n");
+	load_good(&wanted, "interfaces: [eth1, lo]\npin_dir: /a\nlisten: ['unix:/b']\n"
+			   "capacity: {marks: 7}\ndetach: true\n");
+	config_change(&config, &wanted, note_key, keys);
+	assert_string_equal(keys, "listen capacity.marks ");
+	assert_int_equal(config.interfaces.n, 2);
+	assert_string_equal(config.interfaces.items[1], "lo");
+	assert_int_equal(config.log.level, LOG_LEVEL_INFO);
+	assert_null(config.registry);
+	assert_true(config.detach);
+	/* These stay. */
+	assert_string_equal(config.listen.items[0], "unix:/a");
+	assert_int_equal(config.capacity.marks, CONFIG_MARKS_DEFAULT);
+	assert_string_equal(wanted.interfaces.items[0], "eth0");
+	keys[0] = '\0';
+	config_done(&wanted);
+	load_good(&wanted, "interfaces: [eth1, lo]\npin_dir: /a\nlisten: ['unix:/a']\n");
+	config_change(&config, &wanted, note_key, keys);
+	assert_string_equal(keys, "");
+	config_done(&config);
+	config_done(&wanted);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,7 +474,7 @@ int main(void)
 		cmocka_unit_test(test_no_pins),	 cmocka_unit_test(test_path_without_directory),
 		cmocka_unit_test(test_example),	 cmocka_unit_test(test_example_in_full),
 		cmocka_unit_test(test_bad),	 cmocka_unit_test(test_unreadable),
-		cmocka_unit_test(test_together),
+		cmocka_unit_test(test_together), cmocka_unit_test(test_change),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -375,6 +375,13 @@ static void health_watch_is_told(void **state)
 	health_expect(&known, NOT_SERVING);
 	rpc_server_set_serving(fixture->server, true);
 	health_expect(&known, SERVING);
+	/* One that is ill does not make the others so. */
+	rpc_server_set_ill(fixture->server, "test.Echo", true);
+	health_expect(&known, NOT_SERVING);
+	assert_int_equal(health_check(fixture, "test.Echo", &answer), NOT_SERVING);
+	assert_int_equal(health_check(fixture, "", &answer), SERVING);
+	rpc_server_set_ill(fixture->server, "test.Echo", false);
+	health_expect(&known, SERVING);
 	rpc_stream_cancel(&known);
 	rpc_stream_cancel(&unknown);
 	rpc_stream_finish(&known, &answer);

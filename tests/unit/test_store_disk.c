@@ -230,7 +230,17 @@ static void test_full_disk(void **state)
 	assert_int_equal(r, 0);
 	head += 500;
 
+	/* What is asked for by an empty one is whether the last that was refused could be. */
+	fill_disk(filler);
+	for (r = 0; r == 0; head += r == 0 ? 500 : 0)
+		r = commit_many(fixture.store, head + 1, head + 500);
+	assert_int_equal(r, -ENOSPC);
+	begin(fixture.store);
+	assert_int_equal(store_commit(fixture.store), -ENOSPC);
 	assert_int_equal(unlink(filler), 0);
+	begin(fixture.store);
+	commit(fixture.store);
+	assert_int_equal(store_revision(fixture.store), head);
 	assert_int_equal(commit_many(fixture.store, head + 1, head + 500), 0);
 	fixture_reopen(&fixture);
 	assert_int_equal(count_records(fixture.store), head + 500);

@@ -59,7 +59,7 @@ def test_long_facts_of_the_mark_that_is_there(admin, host):
 
 def test_a_batch_tells_each_failure_in_brief(admin):
     """Ten thousand failures with the longest of texts are one answer."""
-    update = {"set": {"match": {"destination": "2001:db8::1"}, "flow_label": 1, "cookie": "c" * 300}}
+    update = {"set": {"match": {"destination": "2001:db8::1"}, "dscp": 1, "cookie": "c" * 300}}
     answer = admin.apply(*[update] * 10_000)
     assert answer.failed == 10_000
     assert answer.ByteSize() < 4 << 20

@@ -86,13 +86,14 @@ def test_filter_by_destination(admin, assorted):
     assert found == []
 
 
+PREFIX = "filter.destination_prefix"
 REFUSED = [
-    ({"filter": {"destination_prefix": "192.0.2.0/24"}}, "IPV4_UNSUPPORTED", "filter.destination_prefix"),
-    ({"filter": {"destination_prefix": "2001:db8::1/32"}}, "HOST_BITS", "filter.destination_prefix"),
+    ({"filter": {"destination_prefix": "192.0.2.0/24"}}, "IPV4_UNSUPPORTED", PREFIX),
+    ({"filter": {"destination_prefix": "2001:db8::1/32"}}, "HOST_BITS", PREFIX),
     ({"filter": {"kinds": [9]}}, "UNKNOWN_FIELD", "filter.kinds[0]"),
     ({"flow_label": 1 << 20}, "OUT_OF_RANGE", "flow_label"),
     ({"scitag": {"experiment": "no such"}}, "UNKNOWN_NAME", "scitag.experiment"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("request_", "reason", "field"), REFUSED)

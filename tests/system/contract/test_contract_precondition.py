@@ -23,7 +23,9 @@ def write(request, client):
             field = FIELDS.get(refusal, "")
         batched = request.param != "call"
         if batched:
-            what = as_match(host) if verb == "clear" else wm.Mark(match=as_match(host), flow_label=2)
+            what = as_match(host)
+            if verb == "set":
+                what = wm.Mark(match=what, flow_label=2)
             update = {verb: what, "precondition": precondition}
         if request.param == "batch":
             (result,) = client.apply(update).results

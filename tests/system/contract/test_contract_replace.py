@@ -205,9 +205,7 @@ def test_a_bad_mark_keeps_the_one_that_is_there(client, hosts, bad, code, reason
 def test_a_bad_mark_fails_all_or_nothing(unchanged, client, hosts, bad, code, reason, field):
     a, b = hosts(2)
     bad = bad | {"match": {"destination": b}}
-    # What is wrong by itself is named by its place in the message, else in the declaration.
-    place = "marks[1]" if reason == "LEASE" else "chunk.marks[1]"
-    with refused(CODES[code], reason, f"{place}.{field}"):
+    with refused(CODES[code], reason, f"marks[1].{field}"):
         client.replace([mark(a), bad], atomicity=ALL)
 
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SetMark and ClearMark: replace, repeat, and what an answer promises (decisions 6, 9, 10, 20, 26)."""
+"""SetMark and ClearMark: replace, repeat, and what answers promise (decisions 6, 9, 10, 20, 26)."""
 
 import pytest
 
 from lib import pb
-from lib.client import Client
 from lib.send import UdpSender
 
 wm = pb.waymark

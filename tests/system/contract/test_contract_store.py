@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib import pb
+from lib.agent import clean
 from lib.client import Client
 from lib.maps import Maps
 from lib.refused import refused
@@ -48,12 +49,13 @@ def marks(count: int, label: int) -> list[dict]:
 
 
 def test_a_full_disk_refuses_and_puts_back(
-    start_agent, disk, directory, pin_dir, network, capture, destination
+    request, start_agent, disk, directory, pin_dir, network, capture, destination
 ):
     config = directory / "disk.yaml"
     config.write_text("capacity: {marks: 4096, networks: 16}\n", encoding="ascii")
     options = ("--state-dir", str(disk / "state"), "--pin-dir", str(pin_dir), "--config", config)
     (disk / "state").mkdir(mode=0o700)
+    request.addfinalizer(lambda: clean(network.node, pin_dir))
     with start_agent(*map(str, options)) as agent, Client(agent.target) as client:
         client.set(destination, flow_label=0x111)
         with Watch(client) as watch:

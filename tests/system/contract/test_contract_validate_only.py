@@ -5,7 +5,7 @@ import pytest
 
 from lib import pb
 from lib.refused import refused
-from lib.watch import Watch
+from lib.watch import Watch, state
 
 wm = pb.waymark
 ALL = wm.ATOMICITY_ALL_OR_NOTHING
@@ -18,7 +18,9 @@ def nothing_changes(admin, client, prefix, listed):
 
     def facts():
         leases = [(lease.lease_id, lease.mark_count) for lease in client.leases()]
-        return listed(with_counters=True), leases, admin.stats().header.revision
+        marks = listed(with_counters=True)
+        counters = [(mark.counters.packets, mark.counters.bytes) for mark in marks]
+        return state(marks), counters, leases, admin.stats().header.revision
 
     with Watch(admin, filter={"destination_prefix": str(prefix)}) as watch:
         watch.wait_synced()
@@ -33,7 +35,7 @@ def nothing_changes(admin, client, prefix, listed):
         # A change of our own is the next one that is seen.
         marker = str(prefix[0xFFFF])
         revision = client.set(marker, flow_label=1).header.revision
-        assert revision == before[0][2] + 1
+        assert revision == before[0][-1] + 1
         events = watch.wait_revision(revision).events[len(before[1]) :]
         assert [event.mark.match.destination for event in events] == [marker]
 

@@ -101,15 +101,17 @@ def test_every_kind_of_write_is_seen(watch, client, hosts, listed):
     lease = client.grant(600).lease_id
     with watch() as seen:
         seen.wait_synced()
-        client.set(a, flow_label=1)
-        client.apply(
-            {"set": {"match": {"destination": b}, "flow_label": 2, "lease_id": lease}},
-            {"set": {"match": {"destination": c}, "flow_label": 3}},
-            {"clear": {"destination": a}},
-        )
-        client.revoke(lease)
-        client.replace([{"match": {"destination": d}, "flow_label": 4}])
-        seen.wait_revision(client.stats().header.revision)
+        for write in (
+            lambda: client.set(a, flow_label=1),
+            lambda: client.apply(
+                {"set": {"match": {"destination": b}, "flow_label": 2, "lease_id": lease}},
+                {"set": {"match": {"destination": c}, "flow_label": 3}},
+                {"clear": {"destination": a}},
+            ),
+            lambda: client.revoke(lease),
+            lambda: client.replace([{"match": {"destination": d}, "flow_label": 4}]),
+        ):
+            seen.wait_revision(write().header.revision)
         assert tell(seen.events) == [
             *[(a, 1), (b, 2), (c, 3), (a, -CLEARED)],
             *[(b, -wm.REMOVAL_REASON_REVOKED), (d, 4), (c, -REPLACED)],
@@ -121,7 +123,7 @@ def test_validated_renewed_and_unchanged_are_no_events(watch, client, host):
     mark = {"flow_label": 1, "ttl": {"seconds": 600}}
     with watch() as seen:
         seen.wait_synced()
-        client.set(host, **mark)
+        seen.wait_revision(client.set(host, **mark).header.revision)
         client.set(host, **mark)
         client.set(host, flow_label=2, options={"validate_only": True})
         last = client.clear(host).header.revision
@@ -171,8 +173,8 @@ def test_a_snapshot_while_everything_changes(watch, client, hosts, listed):
             updates = []
             for host in draw.sample(addresses, 50):
                 match = {"destination": host}
-                updates.append(draw.choice(({"clear": match},
-                                            {"set": {"match": match, "flow_label": 2}})))  # fmt: skip
+                put = {"set": {"match": match, "flow_label": 2}}
+                updates.append(draw.choice(({"clear": match}, put)))
             client.apply(*updates)
 
     thread = threading.Thread(target=churn)
@@ -205,12 +207,11 @@ def test_filters(admin, client, other, hosts, prefix, name):
     inside = {"destination_prefix": str(prefix)} | passes
     with Watch(admin, filter=inside) as seen:
         seen.wait_synced()
-        client.set(endpoint, flow_label=1)  # passes every filter
-        other.set(b, flow_label=2)  # none
-        client.set(endpoint, flow_label=3)
+        seen.wait_revision(client.set(endpoint, flow_label=1).header.revision)  # passes each
+        other.set(b, flow_label=2)  # passes none
+        seen.wait_revision(client.set(endpoint, flow_label=3).header.revision)
         other.clear(b)
-        last = client.clear(endpoint).header.revision
-        seen.wait_revision(last)
+        seen.wait_revision(client.clear(endpoint).header.revision)
         assert tell(seen.events) == [(a, 1), (a, 3), (a, -CLEARED)]
 
 

@@ -37,7 +37,12 @@ def waymarkd(space: Namespace, *options: str) -> subprocess.CompletedProcess:
     command = [BINARIES / "waymarkd", *options]
     with space:
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=_START_TIMEOUT, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_START_TIMEOUT,
+            check=False,
+            env=os.environ | SANITIZERS,
         )
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from lib import pb
 from lib.agent import Agent
 from lib.client import Client
-from lib.history import SECOND, History, content_of
+from lib.history import SECOND, content_of
+from lib.judge import Judge
 from lib.maps import Maps, expected
 from lib.net import NODE_INTERFACE, Network
 from lib.players import Player, Table, make_matches
@@ -24,6 +25,15 @@ KEYS = 200
 PREFIX = IPv6Network("2001:db8:ed::/64")
 _TARGET = f"[{Network.agent_address}]:50551"
 _CONFIG = "capacity: {marks: 4096, networks: 1024}\n"
+
+
+class Record(NamedTuple):
+    """All that is known of a run."""
+
+    matches: list
+    calls: list
+    events: list
+    head: int  # the last revision
 
 
 class Verdict(NamedTuple):
@@ -52,7 +62,7 @@ def running_agent(network: Network, directory, pin_dir, echo=lambda line: None):
         yield agent.wait_ready()
 
 
-def run(agent, pin_dir, seed: int, updates: int) -> Verdict:
+def run(agent, pin_dir, seed: int, updates: int) -> tuple[Verdict, Record]:
     """Plays so many updates and judges them; AssertionError if anything is wrong."""
     matches = make_matches(PREFIX, KEYS)
     table = Table(matches, updates)
@@ -64,17 +74,18 @@ def run(agent, pin_dir, seed: int, updates: int) -> Verdict:
         _wait_settled(admin)
         head = admin.stats().header.revision
         watch.wait_revision(head, timeout=60)
-        history = History(matches, table.calls, watch.events)
-        model = history.judge(head)
+        judge = Judge(matches, table.calls, watch.events)
+        model = judge.judge(head)
         _compare(admin, watch, matches, model, Maps(pin_dir))
-    return Verdict(
+    verdict = Verdict(
         calls=len(table.calls),
         updates=sum(len(call.updates) for call in table.calls),
         revisions=head,
-        refusals=dict(history.refusals),
+        refusals=dict(judge.refusals),
         seen=len(watch.events),
         seconds=time.monotonic() - begin,
     )
+    return verdict, Record(matches, table.calls, watch.events, head)
 
 
 def _play(authority: Authority, table: Table, seed: int) -> None:

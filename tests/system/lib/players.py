@@ -108,8 +108,8 @@ class Player:
             call.revision = answer.header.revision
             getattr(self, f"_note_{method}")(call, answer)
         self._table.take(call)
-        if call.refusal == "NOT_PRIMARY" and self._draw.random() < 0.3:
-            self._elect()
+        if call.refusal == "NOT_PRIMARY" and self._draw.random() < 0.7:
+            self._election = self._table.elections[self._owner]  # a replica of the new primary
 
     def _note_refusal(self, call: Call, refused: Refused) -> None:
         call.end = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
