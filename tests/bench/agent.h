@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An agent of its own for a bench: the waymarkd beside the bench's program, in a network
- * namespace of its own, with its state in a folder that goes with it.
+ * An agent for a bench: the waymarkd beside the bench's program, in a network namespace of the
+ * bench's own, with its state in a folder that goes with it.
  */
 #ifndef WAYMARK_BENCH_AGENT_H
 #define WAYMARK_BENCH_AGENT_H
@@ -11,17 +11,25 @@
 
 struct waymark_client;
 
+enum bench_transport { BENCH_UNIX, BENCH_TCP, BENCH_TLS };
+
 struct bench_agent {
-	char directory[64];
-	char target[96]; /* "unix:..." */
+	char directory[64]; /* for the bench's own files too; see bench_agent_file() */
+	enum bench_transport transport;
+	char target[96]; /* "unix:..." or "127.0.0.1:port" */
 	pid_t pid; /* 0: it does not run */
 	uint32_t marks; /* capacity */
 	struct waymark_client *client; /* of the thread that started it */
 };
 
-/* Starts one with room for so many marks, and waits until it serves. Ends the program with a
- * complaint if that fails. */
-void bench_agent_start(struct bench_agent *agent, uint32_t marks);
+/* Starts one with room for so many marks, and waits until it serves. The first time it moves
+ * the program to a network namespace of its own, so no thread may run yet. Ends the program
+ * with a complaint if that fails. */
+void bench_agent_start(struct bench_agent *agent, uint32_t marks,
+		       enum bench_transport transport);
+
+/* Path of a file in the agent's folder. */
+void bench_agent_file(const struct bench_agent *agent, const char *name, char ret[static 128]);
 
 /* Ends it and removes its folder. */
 void bench_agent_done(struct bench_agent *agent);
@@ -36,6 +44,9 @@ struct waymark_client *bench_agent_client(const struct bench_agent *agent);
 /* Anonymous memory, octets. */
 uint64_t bench_agent_memory(const struct bench_agent *agent);
 
+/* Seconds of CPU that a process has taken so far. */
+double bench_cpu_seconds(pid_t pid);
+
 /* Seconds of a monotonic clock. */
 double bench_seconds(void);
 
@@ -47,9 +58,13 @@ __attribute__((format(printf, 1, 2), noreturn)) void bench_fail(const char *form
 struct bench_options {
 	int json, quick;
 	const char *only; /* run cases whose name begins so; NULL: all */
+	uint32_t marks; /* as many; 0: the bench's own number */
 };
 
 void bench_read_options(int argc, char *argv[], struct bench_options *ret);
+
+/* How many marks: what was asked for, else one of these. */
+uint32_t bench_marks_wanted(const struct bench_options *options, uint32_t quick, uint32_t full);
 
 /* Is the case to be run? */
 int bench_wants(const struct bench_options *options, const char *name);

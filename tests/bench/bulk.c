@@ -3,22 +3,20 @@
  * Many marks at a time through the API, durable, against writing the same number of keys into a
  * bare BPF hash map of the same kind with bpf_map_update_batch(). Marks a second.
  */
-#include <bpf/bpf.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <waymark/client.h>
-#include <waymark/replace.h>
 
 #include "agent.h"
-#include "bpf/abi.h"
-#include "cleanup.h"
+#include "declare.h"
 #include "marks.h"
+#include "raw.h"
 #include "report.h"
 
-enum { THREADS = 4, RAW_BATCH = 1024 };
+enum { THREADS = 4 };
 
 struct bulk {
 	struct bench_options options;
@@ -27,37 +25,6 @@ struct bulk {
 	unsigned int rounds;
 	uint32_t label; /* of the last change */
 };
-
-/* ---- the baseline ---- */
-
-/* The table is the agent's own: a preallocated hash of its keys. */
-static double raw_rate(uint32_t n)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, create);
-	LIBBPF_OPTS(bpf_map_batch_opts, batch);
-	int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "bench_raw", sizeof(struct exact_key), 8, n,
-				&create);
-	static struct exact_key keys[RAW_BATCH];
-	static uint64_t values[RAW_BATCH];
-	double start;
-
-	if (fd < 0)
-		bench_fail("cannot make a map");
-	start = bench_seconds();
-	for (uint32_t i = 0; i < n; i += RAW_BATCH) {
-		uint32_t count = n - i < RAW_BATCH ? n - i : RAW_BATCH;
-
-		for (uint32_t k = 0; k < count; k++) {
-			memcpy(&keys[k], &(uint32_t){i + k}, 4);
-			values[k] = i + k;
-		}
-		if (bpf_map_update_batch(fd, keys, values, &count, &batch) < 0)
-			bench_fail("cannot write into the map");
-	}
-	start = bench_seconds() - start;
-	close(fd);
-	return n / start;
-}
 
 /* ---- ApplyMarks ---- */
 
@@ -128,51 +95,16 @@ static double apply_rate(struct bulk *bulk, uint32_t n, uint32_t batch)
 
 /* ---- ReplaceMarks ---- */
 
-enum { REPLACE_CHUNK = 10000 };
-
-static void replace_add(struct waymark_replace *replace, uint32_t first, uint32_t n,
-			uint32_t label)
-{
-	struct waymark_error error;
-	struct bench_marks marks;
-
-	bench_marks_init(&marks, REPLACE_CHUNK);
-	for (uint32_t i = 0; i < n; i += REPLACE_CHUNK) {
-		uint32_t count = n - i < REPLACE_CHUNK ? n - i : REPLACE_CHUNK;
-
-		bench_marks_fill(&marks, first + i, count, label);
-		if (waymark_replace_add(replace, marks.list, count, &error))
-			bench_fail("%s", error.message);
-	}
-	bench_marks_done(&marks);
-}
-
 /* Declares n marks, the first `changed` of them with a new label. Returns marks a second. */
 static double replace_rate(struct bulk *bulk, uint32_t n, uint32_t changed)
 {
-	Waymark__V1__ReplaceBegin begin = WAYMARK__V1__REPLACE_BEGIN__INIT;
-	Waymark__V1__ReplaceMarksResponse *response;
 	uint32_t label = bulk->label;
-	struct waymark_replace *replace;
-	struct waymark_error error;
 	double start = bench_seconds();
 
-	begin.allow_empty = 1;
-	if (waymark_replace_begin(bulk->agent.client, &begin, &replace, &error))
-		bench_fail("%s", error.message);
-	if (changed) {
+	if (changed)
 		bulk->label = (label + 1) & 0xFFFFF;
-		replace_add(replace, 0, changed, bulk->label);
-	}
-	replace_add(replace, changed, n - changed, label);
-	if (waymark_replace_commit(replace, &response, &error))
-		bench_fail("%s", error.message);
-	if (response->failed)
-		bench_fail("%s", response->failures[0]->error->message);
-	waymark__v1__replace_marks_response__free_unpacked(response, NULL);
-	waymark_replace_free(replace);
-	start = bench_seconds() - start;
-	return (n ? n : 1) / start;
+	declare_marks(bulk->agent.client, n, changed, bulk->label, label);
+	return (n ? n : 1) / (bench_seconds() - start);
 }
 
 /* ---- cases ---- */
@@ -207,27 +139,21 @@ static double replace(struct bulk *bulk, uint32_t percent)
 
 static void play(struct bulk *bulk, const struct scene *scene)
 {
+	const struct report_case result = {.bench = "bulk",
+					   .name = scene->name,
+					   .unit = "k/s",
+					   .must = scene->must,
+					   .aim = scene->aim,
+					   .more_is_better = true};
 	double values[REPORT_ROUNDS_MAX], baselines[REPORT_ROUNDS_MAX];
-	double ratios[REPORT_ROUNDS_MAX];
 
 	if (!bench_wants(&bulk->options, scene->name))
 		return;
 	for (unsigned int i = 0; i < bulk->rounds; i++) {
-		baselines[i] = raw_rate(bulk->marks) / 1e3;
+		baselines[i] = raw_measure(bulk->marks).update / 1e3;
 		values[i] = scene->play(bulk, scene->argument) / 1e3;
-		ratios[i] = values[i] / baselines[i];
 	}
-	report(&(struct report_case){.bench = "bulk",
-				     .name = scene->name,
-				     .unit = "k/s",
-				     .value = report_median(values, bulk->rounds),
-				     .baseline = report_median(baselines, bulk->rounds),
-				     .ratio = report_median(ratios, bulk->rounds),
-				     .spread = report_spread(ratios, bulk->rounds),
-				     .must = scene->must,
-				     .aim = scene->aim,
-				     .more_is_better = true},
-	       bulk->options.json);
+	report_rounds(result, values, baselines, bulk->rounds, bulk->options.json);
 }
 
 static const struct scene scenes[] = {
@@ -246,12 +172,13 @@ static const struct scene scenes[] = {
 int main(int argc, char *argv[])
 {
 	struct bulk bulk = {.rounds = REPORT_ROUNDS};
+	char text[32];
 
 	bench_read_options(argc, argv, &bulk.options);
-	bulk.marks = bulk.options.quick ? 50000 : 1000000;
-	bench_agent_start(&bulk.agent, bulk.marks + bulk.marks / 10);
-	report_head("bulk", bulk.options.quick ? "quick, 50,000 marks" : "1,000,000 marks",
-		    bulk.options.json);
+	bulk.marks = bench_marks_wanted(&bulk.options, 20000, 1000000);
+	snprintf(text, sizeof(text), "%u marks", bulk.marks);
+	bench_agent_start(&bulk.agent, bulk.marks + bulk.marks / 10, BENCH_UNIX);
+	report_head("bulk", text, bulk.options.json);
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
 		play(&bulk, &scenes[i]);
 	bench_agent_done(&bulk.agent);
