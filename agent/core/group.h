@@ -18,6 +18,7 @@
 #include "core/engine.h"
 #include "core/index.h"
 #include "core/lease_queue.h"
+#include "core/match_table.h"
 #include "core/step.h"
 
 /* Steps from which on a group takes no further operation: more would not make commits
@@ -55,7 +56,7 @@ struct group {
 	size_t n_steps;
 	size_t n_programmed; /* the first ones, which are in the kernel or refused by it */
 	size_t n_refused; /* removals of the engine's own that could not be made */
-	struct step *by_match; /* the first one of each match */
+	struct match_table by_match; /* the first step of each match */
 	struct lease_change *lease_changes;
 	size_t n_lease_changes, max_lease_changes;
 	struct index_owner *touched;

@@ -14,6 +14,7 @@
 
 #include "core/lease_queue.h"
 #include "core/mark.h"
+#include "core/match_table.h"
 
 /* What an owner has. */
 struct owner_account {
@@ -40,7 +41,6 @@ struct index_entry {
 	struct index_owner *owner;
 	struct lease *lease; /* NULL: for ever */
 	struct index_entry *next, *prev; /* of the same lease */
-	UT_hash_handle hh;
 };
 
 /* A lease that marks of one owner share. */
@@ -53,7 +53,7 @@ struct shared_lease {
 
 /* All zero at first. */
 struct index {
-	struct index_entry *entries;
+	struct match_table entries;
 	struct index_owner *owners;
 	struct shared_lease *leases; /* in the order of their ids */
 	uint64_t revision; /* of the newest change that is in here; whoever makes it sets it */
