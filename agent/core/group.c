@@ -2,6 +2,7 @@
 #include "core/group.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +115,8 @@ static struct state published_state(const struct index_entry *entry)
 		return (struct state){.exists = false};
 	return (struct state){.exists = true,
 			      .slot = entry->slot,
+			      .action = entry->action,
+			      .create_time = entry->create_time,
 			      .lease = entry->lease,
 			      .owner = entry->owner,
 			      .revision = entry->revision};
@@ -246,6 +249,18 @@ static void fail(struct group *group, int error)
 				  "the store cannot commit: %s", strerrordesc_np(-error));
 }
 
+/* An uncommonly large group leaves no memory taken behind: neither its own nor, once its
+ * operations are gone, what the C library has in stock. */
+static void release(struct group *group)
+{
+	if (group->n_blocks <= BLOCKS_KEPT)
+		return;
+	match_table_clear(&group->by_match);
+	free_blocks(group, BLOCKS_KEPT);
+	group->n_steps = 0;
+	(void)malloc_trim(0);
+}
+
 static void complete(struct group *group)
 {
 	uint64_t head = store_revision(group->store);
@@ -278,5 +293,6 @@ int group_run(struct group *group)
 		group_publish(group);
 	}
 	complete(group);
+	release(group);
 	return r;
 }

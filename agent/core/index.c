@@ -102,6 +102,17 @@ struct index_entry *index_entry_new(const struct match *match, struct index_owne
 	return entry;
 }
 
+uint32_t index_cookie_hash(const char *cookie)
+{
+	uint32_t hash = 2166136261;
+
+	if (!*cookie)
+		return 0;
+	for (; *cookie; cookie++)
+		hash = (hash ^ (uint8_t)*cookie) * 16777619;
+	return hash ? hash : 1;
+}
+
 int index_add(struct index *index, struct index_entry *entry)
 {
 	int r = match_table_add(&index->entries, match_hash(&entry->match), entry);

@@ -37,6 +37,10 @@ struct index_entry {
 	struct match match; /* the key */
 	uint32_t slot; /* in the datapath; 0: not programmed */
 	uint32_t round; /* of the last replacement that declared this match */
+	/* Of the mark's own, what a change has to know: or each would read the old record. */
+	struct mark_action action;
+	uint32_t cookie; /* index_cookie_hash() */
+	int64_t create_time;
 	uint64_t revision; /* in the store */
 	struct index_owner *owner;
 	struct lease *lease; /* NULL: for ever */
@@ -85,6 +89,9 @@ void index_remove(struct index *index, struct index_entry *entry);
 
 /* Hangs the entry on another lease; NULL: on none. */
 void index_set_lease(struct index_entry *entry, struct lease *lease);
+
+/* 0 for the empty one only; two that differ may have the same. */
+uint32_t index_cookie_hash(const char *cookie);
 
 /* ---- owners ---- */
 

@@ -61,11 +61,15 @@ static int index_mark(struct index *index, const struct mark *mark, struct index
 		entry = index_entry_new(&mark->match, owner);
 		r = entry ? index_add(index, entry) : -ENOMEM;
 	}
-	if (r < 0)
+	if (r < 0) {
 		free(entry);
-	else
-		entry->revision = mark->revision;
-	return r;
+		return r;
+	}
+	entry->action = mark->action;
+	entry->cookie = index_cookie_hash(mark->cookie);
+	entry->create_time = mark->create_time;
+	entry->revision = mark->revision;
+	return 0;
 }
 
 static int index_record(const struct store_record *record, void *user)
