@@ -3,20 +3,14 @@
  * Many marks at a time through the API, durable, against writing the same number of keys into a
  * bare BPF hash map of the same kind with bpf_map_update_batch(). Marks a second.
  */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <waymark/client.h>
 
 #include "agent.h"
+#include "apply.h"
 #include "declare.h"
-#include "marks.h"
 #include "raw.h"
 #include "report.h"
-
-enum { THREADS = 4 };
 
 struct bulk {
 	struct bench_options options;
@@ -28,69 +22,10 @@ struct bulk {
 
 /* ---- ApplyMarks ---- */
 
-struct applier {
-	const struct bulk *bulk;
-	struct waymark_client *client;
-	uint32_t first, end, batch;
-	pthread_t thread;
-};
-
-static void apply_batch(struct applier *applier, struct bench_marks *marks, uint32_t first,
-			uint32_t n)
-{
-	Waymark__V1__ApplyMarksRequest request = WAYMARK__V1__APPLY_MARKS_REQUEST__INIT;
-	Waymark__V1__ApplyMarksResponse *response;
-	struct waymark_error error;
-
-	bench_marks_fill(marks, first, n, applier->bulk->label);
-	request.updates = marks->update_list;
-	request.n_updates = n;
-	request.only_failures = 1;
-	if (waymark_apply_marks(applier->client, &request, &response, &error))
-		bench_fail("%s", error.message);
-	if (response->failed)
-		bench_fail("%s", response->results[0]->error->message);
-	waymark__v1__apply_marks_response__free_unpacked(response, NULL);
-}
-
-static void *apply_range(void *argument)
-{
-	struct applier *applier = argument;
-	struct bench_marks marks;
-
-	bench_marks_init(&marks, applier->batch);
-	for (uint32_t i = applier->first; i < applier->end; i += applier->batch) {
-		uint32_t left = applier->end - i;
-
-		apply_batch(applier, &marks, i, left < applier->batch ? left : applier->batch);
-	}
-	bench_marks_done(&marks);
-	return NULL;
-}
-
 static double apply_rate(struct bulk *bulk, uint32_t n, uint32_t batch)
 {
-	struct applier appliers[THREADS];
-	double start;
-
 	bulk->label = (bulk->label + 1) & 0xFFFFF;
-	for (uint32_t i = 0; i < THREADS; i++)
-		appliers[i] = (struct applier){
-			.bulk = bulk,
-			.client = bench_agent_client(&bulk->agent),
-			.first = (uint32_t)((uint64_t)n * i / THREADS),
-			.end = (uint32_t)((uint64_t)n * (i + 1) / THREADS),
-			.batch = batch,
-		};
-	start = bench_seconds();
-	for (uint32_t i = 0; i < THREADS; i++)
-		pthread_create(&appliers[i].thread, NULL, apply_range, &appliers[i]);
-	for (uint32_t i = 0; i < THREADS; i++)
-		pthread_join(appliers[i].thread, NULL);
-	start = bench_seconds() - start;
-	for (uint32_t i = 0; i < THREADS; i++)
-		waymark_close(appliers[i].client);
-	return n / start;
+	return apply_marks_rate(&bulk->agent, n, batch, bulk->label);
 }
 
 /* ---- ReplaceMarks ---- */

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <waymark/client.h>
 
 #include "agent.h"
 #include "declare.h"
@@ -28,6 +29,18 @@ static void report_memory(const struct bench_options *options, const char *when,
 	       options->json);
 }
 
+/* The writer is done with what came before once it has answered a call of no updates. */
+static void settle(const struct bench_agent *agent)
+{
+	Waymark__V1__ApplyMarksRequest request = WAYMARK__V1__APPLY_MARKS_REQUEST__INIT;
+	Waymark__V1__ApplyMarksResponse *response;
+	struct waymark_error error;
+
+	if (waymark_apply_marks(agent->client, &request, &response, &error))
+		bench_fail("%s", error.message);
+	waymark__v1__apply_marks_response__free_unpacked(response, NULL);
+}
+
 static void play(const struct bench_options *options, uint32_t marks)
 {
 	struct report_case result = {.bench = "restart",
@@ -42,6 +55,7 @@ static void play(const struct bench_options *options, uint32_t marks)
 
 	bench_agent_start(&agent, marks, BENCH_UNIX);
 	declare_marks(agent.client, marks, 0, 0, 1);
+	settle(&agent);
 	loaded = bench_agent_memory(&agent);
 	for (int i = 0; i < REPORT_ROUNDS; i++) {
 		baselines[i] = marks / raw_measure(marks).update;
