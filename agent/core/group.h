@@ -21,9 +21,10 @@
 #include "core/match_table.h"
 #include "core/step.h"
 
-/* Steps from which on a group takes no further operation: more would not make commits
- * cheaper, only answers later. One operation may have more by itself. */
-#define GROUP_MAX 1024
+/* Steps from which on a group takes no further operation: calls that have come while the disk
+ * was waited for share the next commit, and answers do not wait for ever. One operation may have
+ * more by itself. */
+#define GROUP_MAX 8192
 
 /* Kernel changes handed over at a time. */
 #define GROUP_CHANGES 1024
