@@ -55,12 +55,13 @@ struct raw_rates raw_measure(uint32_t n)
 	int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "bench_raw", sizeof(struct exact_key), 8, n,
 				&create);
 	struct raw_rates rates;
-	double start = bench_seconds();
+	double start = bench_seconds(), cpu = bench_cpu_seconds(getpid());
 
 	if (fd < 0)
 		bench_fail("cannot make a map");
 	update(fd, n);
 	rates.update = n / (bench_seconds() - start);
+	rates.update_cpu = (bench_cpu_seconds(getpid()) - cpu) / n;
 	start = bench_seconds();
 	lookup(fd, n);
 	rates.lookup = n / (bench_seconds() - start);

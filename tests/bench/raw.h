@@ -8,9 +8,10 @@
 
 #include <stdint.h>
 
+/* By bpf_map_update_batch() and bpf_map_lookup_batch(). */
 struct raw_rates {
-	double update,
-		lookup; /* keys a second, by bpf_map_update_batch(), ..._lookup_batch() */
+	double update, lookup; /* keys a second */
+	double update_cpu; /* CPU seconds of an update */
 };
 
 /* Writes so many keys into a new map and reads them again. Ends the program if that fails. */
