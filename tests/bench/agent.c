@@ -31,8 +31,6 @@
 #define TEXT(number) TEXT_(number)
 #define TEXT_(number) #number
 
-extern char **environ;
-
 void bench_fail(const char *format, ...)
 {
 	va_list arguments;

@@ -39,8 +39,6 @@ struct slot {
 	grpc_metadata_array metadata;
 };
 
-extern char **environ;
-
 static void arm(struct echo *echo, struct slot *slot)
 {
 	slot->call = calloc(1, sizeof(*slot->call));

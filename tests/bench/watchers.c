@@ -21,8 +21,6 @@
  * not take the processors from what is measured. */
 enum { CHANNEL_STREAMS = 90, NICE = 10 };
 
-extern char **environ;
-
 /* ---- the process that watches ---- */
 
 struct watch {

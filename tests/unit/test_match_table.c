@@ -56,7 +56,7 @@ static void holds_what_was_added_and_not_removed(void **state)
 		else
 			assert_int_equal(match_table_add(&table, hash_of(i), &items[i]), 0);
 		n += items[i] ? -1UL : 1;
-		items[i] = !items[i];
+		items[i] = items[i] ? 0 : 1;
 	}
 	assert_int_equal(count(&table), n);
 	for (size_t i = 0; i < ITEMS; i++)
