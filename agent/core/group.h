@@ -22,8 +22,8 @@
 #include "core/step.h"
 
 /* Steps from which on a group takes no further operation: calls that have come while the disk
- * was waited for share the next commit, and answers do not wait for ever. One operation may have
- * more by itself. */
+ * was waited for share the next commit, and answers do not wait for ever. One operation may
+ * have more by itself. */
 #define GROUP_MAX 8192
 
 /* Kernel changes handed over at a time. */

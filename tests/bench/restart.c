@@ -13,6 +13,9 @@
 #include "raw.h"
 #include "report.h"
 
+/* The design's numbers are of so many. */
+enum { GOAL_MARKS = 1000000 };
+
 static void report_memory(const struct bench_options *options, const char *when, uint32_t marks,
 			  uint64_t octets)
 {
@@ -23,8 +26,8 @@ static void report_memory(const struct bench_options *options, const char *when,
 				     .name = name,
 				     .unit = "B/mark",
 				     .value = (double)octets / marks,
-				     .must = 300,
-				     .aim = 150,
+				     .must = marks == GOAL_MARKS ? 300 : 0,
+				     .aim = marks == GOAL_MARKS ? 150 : 0,
 				     .is_absolute = true},
 	       options->json);
 }
@@ -45,8 +48,8 @@ static void play(const struct bench_options *options, uint32_t marks)
 {
 	struct report_case result = {.bench = "restart",
 				     .unit = "s",
-				     .must = marks == 1000000 ? 5 : 0,
-				     .aim = marks == 1000000 ? 2 : 0,
+				     .must = marks == GOAL_MARKS ? 5 : 0,
+				     .aim = marks == GOAL_MARKS ? 2 : 0,
 				     .is_absolute = true};
 	double values[REPORT_ROUNDS], baselines[REPORT_ROUNDS];
 	struct bench_agent agent;
@@ -81,6 +84,6 @@ int main(int argc, char *argv[])
 	}
 	play(&options, 100000);
 	if (!options.quick)
-		play(&options, 1000000);
+		play(&options, GOAL_MARKS);
 	return EXIT_SUCCESS;
 }
