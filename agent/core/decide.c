@@ -46,32 +46,13 @@ static void mark_of_setter(const struct step *step, struct mark *ret)
 	copy_text(ret->owner, step->was.owner->name);
 }
 
-/* 0 or negative errno. */
-static int load(struct group *group, struct step *step, struct mark *ret)
+/* 0 or negative errno. Costs a look into the store: for what the index does not have. */
+static int load(const struct group *group, const struct step *step, struct mark *ret)
 {
-	int r = 0;
-
-	if (step->was.setter)
-		mark_of_setter(step, ret);
-	else
-		r = store_get(group->store, step->was.revision, ret);
-	if (r < 0)
-		return r;
-	step->was.action = ret->action;
-	step->was.create_time = ret->create_time;
+	if (!step->was.setter)
+		return store_get(group->store, step->was.revision, ret);
+	mark_of_setter(step, ret);
 	return 0;
-}
-
-/* Copies it for the answer. */
-static void show(const struct step *step, const struct mark *mark)
-{
-	const struct lease *lease = step->was.lease;
-
-	/* The first failure is the one that is answered. */
-	if (!step->op->there || (step->op->all_or_nothing && step->op->failed > 0))
-		return;
-	*step->op->there = *mark;
-	step->op->there_deadline = lease ? lease->next_deadline : 0;
 }
 
 static int refuse(struct step *step, enum fault_code code, const char *reason,
@@ -80,14 +61,35 @@ static int refuse(struct step *step, enum fault_code code, const char *reason,
 	return fault_set(engine_update_refuse(step->update), code, reason, NULL, "%s", message);
 }
 
+static int refuse_unreadable(struct step *step)
+{
+	return refuse(step, FAULT_INTERNAL, FAULT_REASON_STORE,
+		      "the store cannot read the mark that is there");
+}
+
+/* Copies it for the answer. 0, or -EINVAL with the update refused. */
+static int show(const struct group *group, struct step *step)
+{
+	const struct lease *lease = step->was.lease;
+
+	/* The first failure is the one that is answered. */
+	if (!step->op->there || (step->op->all_or_nothing && step->op->failed > 0))
+		return 0;
+	if (load(group, step, step->op->there) < 0)
+		return refuse_unreadable(step);
+	step->op->there_deadline = lease ? lease->next_deadline : 0;
+	return 0;
+}
+
 /* ---- checks: 0, or -EINVAL with the update refused ---- */
 
-static int check_owner(struct step *step, const struct index_owner *owner,
-		       const struct mark *there)
+static int check_owner(const struct group *group, struct step *step,
+		       const struct index_owner *owner)
 {
 	if (!step->was.exists || step->was.owner == owner)
 		return 0;
-	show(step, there);
+	if (show(group, step) < 0)
+		return -EINVAL;
 	return fault_set(engine_update_refuse(step->update), FAULT_PERMISSION_DENIED,
 			 FAULT_REASON_NOT_OWNER, NULL, "the mark belongs to %s, not to %s",
 			 step->was.owner->name, owner->name);
@@ -104,14 +106,15 @@ static void write_revision(const struct state *state, char text[static 24])
 		snprintf(text, 24, "%" PRIu64, state->revision);
 }
 
-static int check_precondition(struct step *step, const struct mark *there)
+static int check_precondition(const struct group *group, struct step *step)
 {
 	const struct engine_update *update = step->update;
 	const struct state *was = &step->was;
 	char revision[24];
 
 	if (update->must_not_exist && was->exists) {
-		show(step, there);
+		if (show(group, step) < 0)
+			return -EINVAL;
 		return fault_set(engine_update_refuse(step->update), FAULT_ALREADY_EXISTS,
 				 FAULT_REASON_MARK, "precondition.must_not_exist",
 				 "there is a mark with this match already");
@@ -119,8 +122,8 @@ static int check_precondition(struct step *step, const struct mark *there)
 	if (update->if_revision == 0 ||
 	    (was->exists && !was->setter && was->revision == update->if_revision))
 		return 0;
-	if (was->exists)
-		show(step, there);
+	if (was->exists && show(group, step) < 0)
+		return -EINVAL;
 	write_revision(was, revision);
 	return fault_set(engine_update_refuse(step->update), FAULT_ABORTED,
 			 FAULT_REASON_REVISION_MISMATCH, "precondition.if_revision",
@@ -154,15 +157,47 @@ static int check_room(struct group *group, struct step *step)
 
 /* ---- decisions: 0, or -EINVAL with the update refused ---- */
 
-static bool differs(const struct step *step, const struct mark *old)
+static bool same_lifetime(const struct step *step)
 {
 	const struct engine_update *update = step->update;
+	const struct lease *lease = step->was.lease;
 
-	return !mark_action_equal(&update->action, &old->action) ||
-	       update->lifetime != old->lifetime ||
-	       (update->lifetime == MARK_TTL && update->ttl != old->ttl) ||
-	       (update->lifetime == MARK_LEASE && update->lease != old->lease) ||
-	       strcmp(update->cookie, old->cookie) != 0;
+	switch (update->lifetime) {
+	case MARK_TTL:
+		return lease && !lease->is_shared &&
+		       update->ttl == (step->was.setter ? step->was.setter->ttl : lease->ttl);
+	case MARK_LEASE:
+		return lease && lease->is_shared && update->lease == lease->id;
+	default:
+		return !lease;
+	}
+}
+
+/* 0: no; 1: yes; negative errno. Only two cookies with one hash are worth a look at the record.
+ */
+static int same_cookie(const struct group *group, const struct step *step)
+{
+	const char *cookie = step->update->cookie;
+	struct mark old;
+	int r;
+
+	if (step->was.setter)
+		return strcmp(cookie, step->was.setter->cookie) == 0;
+	if (index_cookie_hash(cookie) != step->entry->cookie)
+		return 0;
+	if (!*cookie)
+		return 1;
+	r = load(group, step, &old);
+	return r < 0 ? r : strcmp(cookie, old.cookie) == 0;
+}
+
+/* The same. */
+static int same_content(const struct group *group, const struct step *step)
+{
+	return mark_action_equal(&step->update->action, &step->was.action) &&
+			       same_lifetime(step)
+		       ? same_cookie(group, step)
+		       : 0;
 }
 
 static int create(struct group *group, struct step *step, struct index_owner *owner)
@@ -181,15 +216,20 @@ static int create(struct group *group, struct step *step, struct index_owner *ow
 	return 0;
 }
 
-static void replace(struct step *step, const struct mark *old)
+static int replace(struct group *group, struct step *step)
 {
+	const int same = same_content(group, step);
 	const bool same_word = mark_action_equal(&step->is.action, &step->was.action) &&
 			       step->is.lease == step->was.lease;
 
+	if (same < 0) {
+		lifetime_undo(group, step, false);
+		return refuse_unreadable(step);
+	}
 	step->outcome = OUTCOME_UNCHANGED;
 	step->is.create_time = step->was.create_time;
 	step->is.setter = step->was.setter;
-	if (differs(step, old)) {
+	if (!same) {
 		step->outcome = OUTCOME_UPDATED;
 		step->is.setter = step->update;
 	}
@@ -197,12 +237,12 @@ static void replace(struct step *step, const struct mark *old)
 	/* One that a failed rollback has left without an entry gets it back. */
 	step->has_change = !same_word || step->was.slot == 0;
 	step->verb = step->was.slot == 0 ? DATAPATH_INSERT : DATAPATH_REWRITE;
+	return 0;
 }
 
-static int decide_set(struct group *group, struct step *step, struct index_owner *owner,
-		      const struct mark *old)
+static int decide_set(struct group *group, struct step *step, struct index_owner *owner)
 {
-	int r = check_precondition(step, old);
+	int r = check_precondition(group, step);
 
 	step->is = (struct state){.exists = true,
 				  .action = step->update->action,
@@ -218,10 +258,7 @@ static int decide_set(struct group *group, struct step *step, struct index_owner
 		r = lifetime_decide(group, step);
 	if (r < 0)
 		return r;
-	if (!step->was.exists)
-		return create(group, step, owner);
-	replace(step, old);
-	return 0;
+	return step->was.exists ? replace(group, step) : create(group, step, owner);
 }
 
 static void remove_mark(struct step *step, enum removal_reason reason)
@@ -233,7 +270,7 @@ static void remove_mark(struct step *step, enum removal_reason reason)
 	step->verb = DATAPATH_REMOVE;
 }
 
-static int decide_clear(struct step *step, const struct mark *old)
+static int decide_clear(const struct group *group, struct step *step)
 {
 	int r = 0;
 
@@ -241,31 +278,28 @@ static int decide_clear(struct step *step, const struct mark *old)
 		step->outcome = OUTCOME_ABSENT;
 		return 0;
 	}
-	r = check_precondition(step, old);
+	r = check_precondition(group, step);
+	if (r == 0)
+		r = show(group, step);
 	if (r < 0)
 		return r;
-	show(step, old);
 	remove_mark(step, REMOVAL_CLEARED);
 	return 0;
 }
 
 static int decide(struct group *group, struct step *step, struct index_owner *owner)
 {
-	struct mark old = {.revision = 0};
 	int r;
 
 	if (step->was.exists && lifetime_over(step->was.lease, group->now))
 		return refuse(step, FAULT_UNAVAILABLE, FAULT_REASON_DATAPATH,
 			      "the mark that is over cannot be removed yet");
-	if (step->was.exists && load(group, step, &old) < 0)
-		return refuse(step, FAULT_INTERNAL, FAULT_REASON_STORE,
-			      "the store cannot read the mark that is there");
-	r = check_owner(step, owner, &old);
+	r = check_owner(group, step, owner);
 	if (r < 0)
 		return r;
 	if (step->update->verb == UPDATE_CLEAR)
-		return decide_clear(step, &old);
-	return decide_set(group, step, owner, &old);
+		return decide_clear(group, step);
+	return decide_set(group, step, owner);
 }
 
 /* ---- entries ---- */
@@ -330,18 +364,13 @@ static int add_removal(struct group *group, struct engine_op *op, struct index_e
 		       enum removal_reason reason)
 {
 	struct step *step = group_add(group, &entry->match);
-	struct mark old;
 	int r;
 
 	if (!step)
 		return -ENOMEM;
 	step->op = op;
-	r = load(group, step, &old);
-	if (r == 0) {
-		remove_mark(step,
-			    lifetime_over(entry->lease, group->now) ? REMOVAL_EXPIRED : reason);
-		r = group_keep(group, step);
-	}
+	remove_mark(step, lifetime_over(entry->lease, group->now) ? REMOVAL_EXPIRED : reason);
+	r = group_keep(group, step);
 	if (r < 0)
 		group->n_steps--;
 	return r;
@@ -355,9 +384,8 @@ int decide_removal(struct group *group, struct engine_op *op, struct index_entry
 	if (r == 0)
 		return 0;
 	if (op)
-		fault_set(&op->fault, FAULT_INTERNAL, FAULT_REASON_STORE, NULL,
-			  "the store cannot read revision %" PRIu64 ": %s", entry->revision,
-			  strerrordesc_np(-r));
+		fault_set(&op->fault, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY, NULL,
+			  "the agent is out of memory");
 	else
 		group->n_refused++;
 	return r;

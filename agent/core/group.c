@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Running out of memory is reported, not fatal: uthash then leaves the table as it was. */
-#define HASH_NONFATAL_OOM 1
-
 #include "core/group.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +34,7 @@ static void free_blocks(struct group *group, size_t kept)
 
 void group_done(struct group *group)
 {
-	HASH_CLEAR(hh, group->by_match);
+	match_table_done(&group->by_match);
 	free_blocks(group, 0);
 	free(group->blocks);
 	free(group->lease_changes);
@@ -59,7 +57,7 @@ void group_begin(struct group *group)
 {
 	const struct datapath_fill fill = datapath_fill(group->datapath);
 
-	HASH_CLEAR(hh, group->by_match);
+	match_table_clear(&group->by_match);
 	free_blocks(group, BLOCKS_KEPT);
 	release_owners(group);
 	group->n_steps = group->n_programmed = group->n_refused = 0;
@@ -81,9 +79,13 @@ struct step *group_step(const struct group *group, size_t i)
 
 static struct step *find_first(const struct group *group, const struct match *match)
 {
+	const uint32_t hash = match_hash(match);
 	struct step *first;
+	size_t place = hash;
 
-	HASH_FIND(hh, group->by_match, match, sizeof(*match), first);
+	do
+		first = match_table_next(&group->by_match, hash, &place);
+	while (first && memcmp(first->match, match, sizeof(*match)) != 0);
 	return first;
 }
 
@@ -113,6 +115,8 @@ static struct state published_state(const struct index_entry *entry)
 		return (struct state){.exists = false};
 	return (struct state){.exists = true,
 			      .slot = entry->slot,
+			      .action = entry->action,
+			      .create_time = entry->create_time,
 			      .lease = entry->lease,
 			      .owner = entry->owner,
 			      .revision = entry->revision};
@@ -140,9 +144,10 @@ int group_keep(struct group *group, struct step *step)
 {
 	step->first = find_first(group, step->match);
 	if (!step->first) {
-		HASH_ADD_KEYPTR(hh, group->by_match, step->match, sizeof(*step->match), step);
-		if (!step->hh.tbl)
-			return -ENOMEM;
+		int r = match_table_add(&group->by_match, match_hash(step->match), step);
+
+		if (r < 0)
+			return r;
 		step->first = step;
 	}
 	step->first->latest = step;
@@ -153,7 +158,7 @@ int group_keep(struct group *group, struct step *step)
 void group_forget(struct group *group, struct step *step)
 {
 	if (step->first == step)
-		HASH_DEL(group->by_match, step);
+		match_table_remove(&group->by_match, match_hash(step->match), step);
 	else if (step->first)
 		step->first->latest = step->before;
 	if (step->first)
@@ -245,6 +250,18 @@ static void fail(struct group *group, int error)
 				  "the store cannot commit: %s", strerrordesc_np(-error));
 }
 
+/* An uncommonly large group leaves no memory taken behind: neither its own nor, once its
+ * operations are gone, what the C library has in stock. */
+static void release(struct group *group)
+{
+	if (group->n_blocks <= BLOCKS_KEPT)
+		return;
+	match_table_clear(&group->by_match);
+	free_blocks(group, BLOCKS_KEPT);
+	group->n_steps = 0;
+	(void)malloc_trim(0);
+}
+
 static void complete(struct group *group)
 {
 	uint64_t head = store_revision(group->store);
@@ -277,5 +294,6 @@ int group_run(struct group *group)
 		group_publish(group);
 	}
 	complete(group);
+	release(group);
 	return r;
 }

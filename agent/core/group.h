@@ -18,11 +18,13 @@
 #include "core/engine.h"
 #include "core/index.h"
 #include "core/lease_queue.h"
+#include "core/match_table.h"
 #include "core/step.h"
 
-/* Steps from which on a group takes no further operation: more would not make commits
- * cheaper, only answers later. One operation may have more by itself. */
-#define GROUP_MAX 1024
+/* Steps from which on a group takes no further operation: calls that have come while the disk
+ * was waited for share the next commit, and answers do not wait for ever. One operation may
+ * have more by itself. */
+#define GROUP_MAX 8192
 
 /* Kernel changes handed over at a time. */
 #define GROUP_CHANGES 1024
@@ -61,7 +63,7 @@ struct group {
 	size_t n_steps;
 	size_t n_programmed; /* the first ones, which are in the kernel or refused by it */
 	size_t n_refused; /* removals of the engine's own that could not be made */
-	struct step *by_match; /* the first one of each match */
+	struct match_table by_match; /* the first step of each match */
 	struct lease_change *lease_changes;
 	size_t n_lease_changes, max_lease_changes;
 	struct index_owner *touched;

@@ -14,13 +14,13 @@
 
 void index_done(struct index *index)
 {
-	struct index_entry *entry, *next_entry;
 	struct index_owner *owner, *next_owner;
+	struct index_entry *entry;
+	size_t place = 0;
 
-	HASH_ITER (hh, index->entries, entry, next_entry) {
-		HASH_DEL(index->entries, entry);
+	while ((entry = match_table_each(&index->entries, &place)))
 		free(entry);
-	}
+	match_table_done(&index->entries);
 	HASH_ITER (hh, index->owners, owner, next_owner) {
 		HASH_DEL(index->owners, owner);
 		free(owner);
@@ -33,9 +33,13 @@ void index_done(struct index *index)
 
 struct index_entry *index_find(const struct index *index, const struct match *match)
 {
+	const uint32_t hash = match_hash(match);
 	struct index_entry *entry;
+	size_t place = hash;
 
-	HASH_FIND(hh, index->entries, match, sizeof(*match), entry);
+	do
+		entry = match_table_next(&index->entries, hash, &place);
+	while (entry && memcmp(&entry->match, match, sizeof(*match)) != 0);
 	return entry;
 }
 
@@ -98,11 +102,23 @@ struct index_entry *index_entry_new(const struct match *match, struct index_owne
 	return entry;
 }
 
+uint32_t index_cookie_hash(const char *cookie)
+{
+	uint32_t hash = 2166136261;
+
+	if (!*cookie)
+		return 0;
+	for (; *cookie; cookie++)
+		hash = (hash ^ (uint8_t)*cookie) * 16777619;
+	return hash ? hash : 1;
+}
+
 int index_add(struct index *index, struct index_entry *entry)
 {
-	HASH_ADD(hh, index->entries, match, sizeof(entry->match), entry);
-	if (!entry->hh.tbl)
-		return -ENOMEM;
+	int r = match_table_add(&index->entries, match_hash(&entry->match), entry);
+
+	if (r < 0)
+		return r;
 	entry->owner->account.marks++;
 	if (entry->match.kind == MARK_NETWORK)
 		index->by_length[entry->match.prefix_length]++;
@@ -136,7 +152,7 @@ void index_remove(struct index *index, struct index_entry *entry)
 	if (entry->match.kind == MARK_NETWORK)
 		index->by_length[entry->match.prefix_length]--;
 	entry->owner->account.marks--;
-	HASH_DEL(index->entries, entry);
+	match_table_remove(&index->entries, match_hash(&entry->match), entry);
 	free(entry);
 }
 

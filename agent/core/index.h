@@ -14,6 +14,7 @@
 
 #include "core/lease_queue.h"
 #include "core/mark.h"
+#include "core/match_table.h"
 
 /* What an owner has. */
 struct owner_account {
@@ -36,11 +37,14 @@ struct index_entry {
 	struct match match; /* the key */
 	uint32_t slot; /* in the datapath; 0: not programmed */
 	uint32_t round; /* of the last replacement that declared this match */
+	/* Of the mark's own, what a change has to know: or each would read the old record. */
+	struct mark_action action;
+	uint32_t cookie; /* index_cookie_hash() */
+	int64_t create_time;
 	uint64_t revision; /* in the store */
 	struct index_owner *owner;
 	struct lease *lease; /* NULL: for ever */
 	struct index_entry *next, *prev; /* of the same lease */
-	UT_hash_handle hh;
 };
 
 /* A lease that marks of one owner share. */
@@ -53,7 +57,7 @@ struct shared_lease {
 
 /* All zero at first. */
 struct index {
-	struct index_entry *entries;
+	struct match_table entries;
 	struct index_owner *owners;
 	struct shared_lease *leases; /* in the order of their ids */
 	uint64_t revision; /* of the newest change that is in here; whoever makes it sets it */
@@ -85,6 +89,9 @@ void index_remove(struct index *index, struct index_entry *entry);
 
 /* Hangs the entry on another lease; NULL: on none. */
 void index_set_lease(struct index_entry *entry, struct lease *lease);
+
+/* 0 for the empty one only; two that differ may have the same. */
+uint32_t index_cookie_hash(const char *cookie);
 
 /* ---- owners ---- */
 

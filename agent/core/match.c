@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/match.h"
 
-#include <arpa/inet.h>
 #include <stddef.h>
 
 #define PORT_MAX 65535
@@ -13,13 +12,13 @@ void match_destination_text(const struct match *match, char text[MATCH_ADDRESS_T
 	if (match->kind == MARK_NETWORK)
 		prefix_text(match->destination, match->prefix_length, text);
 	else
-		inet_ntop(AF_INET6, match->destination, text, MATCH_ADDRESS_TEXT_MAX);
+		prefix_address_text(match->destination, text);
 }
 
 void match_source_text(const struct match *match, char text[MATCH_ADDRESS_TEXT_MAX])
 {
 	if (match->kind == MARK_FLOW)
-		inet_ntop(AF_INET6, match->source, text, MATCH_ADDRESS_TEXT_MAX);
+		prefix_address_text(match->source, text);
 	else
 		text[0] = '\0';
 }

@@ -23,6 +23,9 @@ int prefix_parse(const char *text, const char *field, uint8_t ret_address[16],
 int prefix_parse_source(const char *text, const char *field, uint8_t ret_address[16],
 			struct fault *fault);
 
+/* RFC 5952 text; returns its end. */
+char *prefix_address_text(const uint8_t address[16], char text[static INET6_ADDRSTRLEN]);
+
 /* RFC 5952 text "address/length". length 0..128. */
 void prefix_text(const uint8_t address[16], uint8_t length, char text[PREFIX_TEXT_MAX]);
 

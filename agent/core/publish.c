@@ -91,6 +91,10 @@ static void publish_step(struct group *group, struct step *step)
 							 : entry_of(group, step);
 		owner = entry->owner;
 		entry->slot = step->is.slot;
+		entry->action = step->is.action;
+		entry->create_time = step->is.create_time;
+		if (step->is.setter)
+			entry->cookie = index_cookie_hash(step->is.setter->cookie);
 		entry->revision = step->is.revision;
 		lifetime_publish(group, step, entry);
 	}

@@ -30,10 +30,11 @@ static void mark_declared(struct group *group, const struct engine_op *op,
 
 static uint64_t count_undeclared(const struct group *group, const struct index_owner *owner)
 {
-	const struct index_entry *entry, *next;
+	const struct index_entry *entry;
+	size_t place = 0;
 	uint64_t n = 0;
 
-	HASH_ITER (hh, group->index->entries, entry, next)
+	while ((entry = match_table_each(&group->index->entries, &place)))
 		n += is_undeclared(group, owner, entry);
 	return n;
 }
@@ -41,9 +42,10 @@ static uint64_t count_undeclared(const struct group *group, const struct index_o
 static void remove_undeclared(struct group *group, struct engine_op *op,
 			      const struct index_owner *owner)
 {
-	struct index_entry *entry, *next;
+	struct index_entry *entry;
+	size_t place = 0;
 
-	HASH_ITER (hh, group->index->entries, entry, next)
+	while ((entry = match_table_each(&group->index->entries, &place)))
 		if (is_undeclared(group, owner, entry) &&
 		    decide_removal(group, op, entry, REMOVAL_REPLACED) < 0)
 			return;

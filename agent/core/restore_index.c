@@ -141,6 +141,9 @@ static int index_mark(struct restoration *restoration, const struct mark *mark,
 		free(entry);
 		return r;
 	}
+	entry->action = mark->action;
+	entry->cookie = index_cookie_hash(mark->cookie);
+	entry->create_time = mark->create_time;
 	entry->revision = mark->revision;
 	return attach_lease(restoration, mark, entry);
 }

@@ -45,7 +45,6 @@ struct step {
 	bool answered; /* the kernel has refused it, and whoever asked knows */
 	uint64_t revision; /* of the change */
 	struct traffic_count counters; /* REMOVED: final */
-	UT_hash_handle hh; /* the first one of its match: in group->by_match */
 };
 
 /* Does it make a revision? */

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An uncommonly large transaction does not keep its memory for ever. */
+#define BYTES_KEPT ((size_t)4 * 1024 * 1024)
+
 /* Places are offsets: the bytes move as they grow. */
 struct change {
 	enum table table;
@@ -22,6 +25,8 @@ void batch_done(struct batch *batch)
 
 void batch_clear(struct batch *batch)
 {
+	if (batch->max_bytes > BYTES_KEPT)
+		batch_done(batch);
 	batch->n_changes = 0;
 	batch->n_successions = 0;
 	batch->used = 0;

@@ -34,7 +34,7 @@ struct succession {
 
 void batch_done(struct batch *batch);
 
-/* Empties the batch; keeps its memory. */
+/* Empties the batch; keeps its memory, unless that is uncommonly much. */
 void batch_clear(struct batch *batch);
 
 /* A value NULL removes the key. Both are copied. 0 or -ENOMEM. */

@@ -112,3 +112,20 @@ void report(const struct report_case *result, bool json)
 		       verdict(result));
 	fflush(stdout);
 }
+
+void report_rounds(struct report_case result, const double values[], const double baselines[],
+		   size_t n, bool json)
+{
+	double ratios[REPORT_ROUNDS_MAX];
+
+	result.value = report_median(values, n);
+	result.spread = report_spread(values, n);
+	if (baselines) {
+		for (size_t i = 0; i < n; i++)
+			ratios[i] = baselines[i] != 0 ? values[i] / baselines[i] : 0;
+		result.baseline = report_median(baselines, n);
+		result.ratio = report_median(ratios, n);
+		result.spread = report_spread(ratios, n);
+	}
+	report(&result, json);
+}

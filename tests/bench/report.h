@@ -27,6 +27,11 @@ double report_spread(const double values[], size_t n);
 
 /* Machine, kernel and options, as a comment; nothing with JSON. */
 void report_head(const char *bench, const char *options, bool json);
+
+/* One case of several rounds: fills value, baseline, ratio and spread from theirs. Baselines
+ * NULL: there are none. */
+void report_rounds(struct report_case result, const double values[], const double baselines[],
+		   size_t n, bool json);
 void report(const struct report_case *result, bool json);
 
 #endif

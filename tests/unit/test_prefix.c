@@ -24,6 +24,23 @@ static void expect_fault(const char *text, const struct fault *fault, const char
 			 fault->message);
 }
 
+/* RFC 5952 is what the C library writes. */
+static void writes_as_inet_ntop(void **state)
+{
+	char text[INET6_ADDRSTRLEN], wanted[INET6_ADDRSTRLEN];
+
+	(void)state;
+	for (unsigned int bits = 0; bits < 1 << 16; bits++) {
+		uint8_t address[16];
+
+		for (unsigned int i = 0; i < sizeof(address); i++)
+			address[i] = bits >> i & 1 ? (uint8_t)(bits * 7 + i * 13 + 1) : 0;
+		inet_ntop(AF_INET6, address, wanted, sizeof(wanted));
+		assert_ptr_equal(prefix_address_text(address, text), text + strlen(wanted));
+		assert_string_equal(text, wanted);
+	}
+}
+
 static const struct {
 	const char *text, *answer;
 } good[] = {
@@ -210,6 +227,7 @@ static void test_longest_text_fits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(writes_as_inet_ntop),
 		cmocka_unit_test(test_parse_good),
 		cmocka_unit_test(test_parse_bad),
 		cmocka_unit_test(test_parse_source),
