@@ -12,9 +12,11 @@
 #include "ops/config.h"
 #include "policies.h"
 #include "registries.h"
+#include "rpc/gate.h"
 #include "rpc/server.h"
 #include "service/service.h"
 
+struct audit_log;
 struct event;
 struct event_base;
 struct links;
@@ -31,6 +33,24 @@ struct watchdog {
 	struct event *timer;
 };
 
+/* What tells one content of a file from another; all zero: there is none. */
+struct file_stamp {
+	uint64_t device, inode;
+	int64_t size, modified, changed;
+};
+
+struct tls_stamps {
+	struct file_stamp files[3];
+};
+
+/* See upkeep.c. */
+struct upkeep {
+	struct event *timer;
+	struct tls_stamps seen, tried; /* at the last look; at the last attempt to use them */
+	int64_t told_days; /* that the certificate has left, as the log says */
+	struct gate_refusals told; /* in the log */
+};
+
 /* Everything that lives as long as the process, in the order in which it is made. */
 struct agent {
 	int argc;
@@ -38,6 +58,7 @@ struct agent {
 	struct config config;
 	struct event_base *base; /* the main loop */
 	struct event *terminate, *interrupt, *hangup, *news;
+	struct audit_log *audit; /* NULL: none */
 	struct registries registries;
 	struct policies policies;
 	int namespace; /* held, or -1 */
@@ -52,8 +73,10 @@ struct agent {
 	struct rpc_service methods;
 	struct rpc_server *server;
 	struct watchdog watchdog;
+	struct upkeep upkeep;
 	bool answering; /* drain is due */
-	_Atomic bool is_open; /* service is filled in, and may be called */
+	_Atomic bool is_readable; /* service is filled in, and knows the marks */
+	_Atomic bool is_open; /* everything may be called */
 	bool stopping, must_reload; /* a signal said so */
 };
 
@@ -73,7 +96,9 @@ int agent_hold_namespace(struct agent *agent);
 /* From here on no other agent uses the folder. */
 int agent_open_pins(struct agent *agent);
 int agent_load_datapath(struct agent *agent);
-/* Marks of an earlier agent are ours from here on. Fills in the service. */
+/* Fills in the service. Calls that only read are answered from here on. */
+int agent_read_marks(struct agent *agent);
+/* Marks of an earlier agent are ours from here on. */
 int agent_start_engine(struct agent *agent);
 
 /* ---- state.c ---- */
@@ -97,6 +122,19 @@ int agent_want_interfaces(struct agent *agent);
 /* An interface that cannot be had is no reason not to start: Stats says what is wrong. */
 int agent_attach_interfaces(struct agent *agent);
 
+/* ---- audits.c ---- */
+
+/* Before privileges go, which includes the folder's rights. */
+int agent_open_audit(struct agent *agent);
+/* Once they have gone, for it starts a thread. */
+int agent_start_audit(struct agent *agent);
+
+/* ---- confine.c ---- */
+
+/* From here on files, system calls and capabilities are only those that serving needs. Makes
+ * the folders of state and sockets first, for it could not afterwards. */
+int agent_drop_privileges(struct agent *agent);
+
 /* ---- serve.c ---- */
 
 /* certificate is NULL without TLS. */
@@ -115,6 +153,14 @@ int agent_open_doors(struct agent *agent);
 /* How often the threads of the server are to give a sign of life, in ms; 0: nobody asks. */
 unsigned int agent_pulse(struct agent *agent);
 int agent_start_watchdog(struct agent *agent);
+
+/* ---- upkeep.c ---- */
+
+/* From here on files of certificates count when they change. */
+int agent_start_upkeep(struct agent *agent);
+/* Taken before files are read; and afterwards said that those are in use. */
+struct tls_stamps agent_tls_stamps(const struct rpc_tls_files *files);
+void agent_tls_used(struct agent *agent, const struct tls_stamps *stamps);
 
 /* ---- reload.c ---- */
 

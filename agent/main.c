@@ -19,8 +19,10 @@
 #include "datapath/datapath.h"
 #include "datapath/links.h"
 #include "datapath/pin_folder.h"
+#include "ops/audit_log.h"
 #include "ops/log.h"
 #include "ops/options.h"
+#include "service/rate.h"
 #include "service/watch_hub.h"
 #include "store/store.h"
 
@@ -82,13 +84,15 @@ static bool is_stopping(struct agent *agent)
 
 /* The server answers early, but refuses until the marks stand: whoever waits for them sees
  * that the agent is there. Interfaces come after the marks, so that what an earlier agent left
- * marks until ours knows them. */
+ * marks until ours knows them. Privileges go as soon as the programs are loaded, and before
+ * there is a second thread. */
 static int (*const steps[])(struct agent *agent) = {
-	agent_load_registry, agent_load_policy,	      agent_hold_namespace,
-	agent_open_pins,     agent_load_datapath,     agent_prepare_attach,
-	agent_make_server,   agent_start_server,      agent_open_store,
-	agent_start_engine,  agent_attach_interfaces, agent_start_watchdog,
-	agent_open_doors,
+	agent_load_registry,  agent_load_policy,     agent_open_audit,
+	agent_hold_namespace, agent_open_pins,	     agent_load_datapath,
+	agent_prepare_attach, agent_drop_privileges, agent_start_audit,
+	agent_make_server,    agent_start_server,    agent_open_store,
+	agent_read_marks,     agent_start_engine,    agent_attach_interfaces,
+	agent_start_watchdog, agent_start_upkeep,    agent_open_doors,
 };
 
 static int run(struct agent *agent)
@@ -128,6 +132,14 @@ static int clean_only(struct agent *agent)
 	return r;
 }
 
+/* --check: what a configuration names as well. */
+static int check_only(struct agent *agent)
+{
+	int r = agent_load_registry(agent);
+
+	return r < 0 ? r : agent_load_policy(agent);
+}
+
 /* In reverse: nobody calls the engine any more once the server has drained. */
 static void done(struct agent *agent)
 {
@@ -154,8 +166,12 @@ static void done(struct agent *agent)
 	if (agent->namespace >= 0)
 		close(agent->namespace);
 	store_close(agent->store);
+	audit_log_close(agent->audit);
+	rate_free(agent->service.rate);
 	policies_done(&agent->policies);
 	registries_done(&agent->registries);
+	if (agent->upkeep.timer)
+		event_free(agent->upkeep.timer);
 	if (agent->watchdog.timer)
 		event_free(agent->watchdog.timer);
 	if (agent->terminate)
@@ -187,7 +203,7 @@ static int act(struct agent *agent, enum options_action action, const char *file
 		printf("waymarkd %s\n", WAYMARK_VERSION);
 		break;
 	case OPTIONS_CHECK:
-		break;
+		return check_only(agent);
 	}
 	return 0;
 }

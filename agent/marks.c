@@ -12,6 +12,7 @@
 #include "datapath/pin_folder.h"
 #include "ops/boot_id.h"
 #include "ops/log.h"
+#include "ops/privileges.h"
 #include "datapath/namespace.h"
 #include "service/watch_hub.h"
 #include "store/store.h"
@@ -60,6 +61,7 @@ int agent_load_datapath(struct agent *agent)
 						 .networks = agent->config.capacity.networks,
 						 .pin_dir = agent->pins ? agent->config.pin_dir
 									: NULL};
+	const bool have_perfmon = privileges_have_perfmon();
 	int r = datapath_open(&options, &agent->datapath);
 
 	if (r < 0 && datapath_last_message()[0])
@@ -69,6 +71,9 @@ int agent_load_datapath(struct agent *agent)
 			  "and CAP_PERFMON");
 	else if (r < 0)
 		agent_fail(r, "load the BPF programs");
+	else if (!have_perfmon)
+		log_warning("CAP_PERFMON is missing: the kernel guards the programs against "
+			    "speculation, which makes them about twice as slow");
 	return r;
 }
 
@@ -95,7 +100,7 @@ static int start_watches(struct agent *agent)
 	return r < 0 ? agent_fail(r, "start the watches") : 0;
 }
 
-int agent_start_engine(struct agent *agent)
+int agent_read_marks(struct agent *agent)
 {
 	struct engine_options options = {.datapath = agent->datapath,
 					 .store = agent->store,
@@ -108,7 +113,6 @@ int agent_start_engine(struct agent *agent)
 	const struct watch_limits limits = {.watchers = SERVICE_WATCHERS_MAX,
 					    .heartbeat = SERVICE_HEARTBEAT,
 					    .stall = SERVICE_WATCH_STALL};
-	struct engine_restored restored = {.marks = 0};
 	int r = boot_id_read(options.boot_id);
 
 	if (r == 0) {
@@ -116,16 +120,27 @@ int agent_start_engine(struct agent *agent)
 		r = agent->watches ? 0 : -ENOMEM;
 	}
 	if (r == 0)
-		r = engine_new(&options, &agent->engine, &restored);
+		r = engine_new(&options, &agent->engine);
 	if (r < 0)
-		return agent_fail(r, "start the engine");
-	log_info("restored: %lu marks, %lu of them were in force; %lu unknown ones removed",
-		 (unsigned long)restored.marks, (unsigned long)restored.adopted,
-		 (unsigned long)restored.stray);
+		return agent_fail(r, "read the marks");
 	agent->service.engine = agent->engine;
 	agent->service.datapath = agent->datapath;
 	agent->service.attach = agent->attach;
 	agent->service.watches = agent->watches;
 	service_init(&agent->service);
+	atomic_store(&agent->is_readable, true);
+	return 0;
+}
+
+int agent_start_engine(struct agent *agent)
+{
+	struct engine_restored restored;
+	int r = engine_start(agent->engine, &restored);
+
+	if (r < 0)
+		return agent_fail(r, "bring the marks into force");
+	log_info("restored: %lu marks, %lu of them were in force; %lu unknown ones removed",
+		 (unsigned long)restored.marks, (unsigned long)restored.adopted,
+		 (unsigned long)restored.stray);
 	return start_watches(agent);
 }

@@ -2,8 +2,8 @@
 #include "policies.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "service/policy.h"
 
@@ -28,7 +28,7 @@ int policies_load(struct policies *policies, const char *path, const struct regi
 			 : policy_builtin(&items[policies->n]);
 	}
 	if (r == -ENOMEM)
-		strcpy(error, "no memory for the policy");
+		snprintf(error, POLICY_ERROR_MAX, "no memory for the policy");
 	policies->n += r == 0;
 	return r;
 }

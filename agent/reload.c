@@ -12,9 +12,11 @@
 #include "cleanup.h"
 #include "core/fault.h"
 #include "datapath/links.h"
+#include "ops/audit_log.h"
 #include "ops/log.h"
-#include "service/policy.h"
 #include "ops/options.h"
+#include "service/policy.h"
+#include "service/rate.h"
 
 static int read_configuration(const struct agent *agent, struct config *config)
 {
@@ -32,7 +34,8 @@ static int read_configuration(const struct agent *agent, struct config *config)
 static int read_files(struct agent *agent, const struct config *config)
 {
 	struct fault fault = {.message = "no memory for the registry"};
-	struct rpc_tls_files files = agent_tls_files(config);
+	const struct rpc_tls_files files = agent_tls_files(config);
+	const struct tls_stamps stamps = agent_tls_stamps(&files);
 	char policy_error[POLICY_ERROR_MAX];
 	const char *error;
 	int r = registries_load(&agent->registries, config->registry, &fault);
@@ -52,6 +55,8 @@ static int read_files(struct agent *agent, const struct config *config)
 	r = rpc_server_reload_tls(agent->server, &files, &error);
 	if (r < 0)
 		log_error("%s", error);
+	else
+		agent_tls_used(agent, &stamps);
 	return r;
 }
 
@@ -68,8 +73,11 @@ static void apply(struct agent *agent, struct config *wanted)
 	config_change(&agent->config, wanted, log_restart, NULL);
 	log_set(agent->config.log.level, agent->config.log.format);
 	agent_use_registry(agent);
+	rate_set(agent->service.rate, agent->config.limits.calls_per_second);
 	agent->service.policy = policies_newest(&agent->policies);
 	rpc_server_recheck(agent->server);
+	if (agent->audit)
+		audit_log_reopen(agent->audit);
 	r = agent_want_interfaces(agent);
 	if (r < 0)
 		log_warning("cannot follow the interfaces: %s", strerror(-r));

@@ -11,10 +11,17 @@
 #include "agent.h"
 #include "core/fault.h"
 #include "descriptor_set.h"
+#include "now.h"
 #include "ops/log.h"
+#include "service/audit.h"
+#include "service/policy.h"
+#include "service/rate.h"
 
 /* A client that came too early tries again after so long; most starts take less. */
 #define START_RETRY_MS 1000
+
+/* Errors of the C core's log, that are written in a second. */
+#define GRPC_LINES 10
 
 struct rpc_tls_files agent_tls_files(const struct config *config)
 {
@@ -59,6 +66,8 @@ static int listen_at(struct agent *agent, const char *address, int n_passed)
 static int listen_everywhere(struct agent *agent)
 {
 	const struct config_list *addresses = &agent->config.listen;
+	const struct rpc_tls_files files = agent_tls_files(&agent->config);
+	const struct tls_stamps stamps = agent_tls_stamps(&files);
 	int adopted = 0, n_passed = sd_listen_fds(1);
 
 	for (size_t i = 0; i < addresses->n; i++) {
@@ -68,6 +77,7 @@ static int listen_everywhere(struct agent *agent)
 			return r;
 		adopted += r;
 	}
+	agent_tls_used(agent, &stamps);
 	if (n_passed <= adopted)
 		return 0;
 	log_error("%d of the sockets that systemd passed have no unix:/path in listen",
@@ -75,10 +85,37 @@ static int listen_everywhere(struct agent *agent)
 	return -EINVAL;
 }
 
+/* Every failed handshake is a line of the C core's: strangers must not fill the log. The lines
+ * beyond those of a second are counted in the next one that is written. */
+static bool is_too_much(unsigned int *ret_left_out)
+{
+	static _Atomic int64_t second;
+	static atomic_uint lines;
+	const int64_t now = now_on(CLOCK_MONOTONIC) / NANOSECONDS;
+	unsigned int n = 0;
+
+	if (atomic_exchange(&second, now) != now)
+		n = atomic_exchange(&lines, 0);
+	*ret_left_out = n > GRPC_LINES ? n - GRPC_LINES : 0;
+	return atomic_fetch_add(&lines, 1) >= GRPC_LINES;
+}
+
 static void log_rpc(int severity, const char *text)
 {
+	unsigned int left_out = 0;
+
+	if (severity == RPC_LOG_ERROR && is_too_much(&left_out))
+		return;
+	if (left_out)
+		log_warning("grpc: %u lines left out", left_out);
 	log_write(severity == RPC_LOG_ERROR ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, NULL,
 		  "grpc: %s", text);
+}
+
+/* Watches wait: what they tell comes from the writer. */
+static bool only_reads(const struct rpc_method *method)
+{
+	return method->kind == RPC_UNARY && method->needs <= ACCESS_VIEWER;
 }
 
 /* Who may call is asked first: a stranger learns nothing of our state. */
@@ -89,12 +126,25 @@ static bool admit(const struct rpc_peer *peer, const struct rpc_method *method, 
 
 	if (!service_admit(peer, method, &agent->service, status))
 		return false;
-	if (atomic_load(&agent->is_open))
+	if (atomic_load(&agent->is_open) ||
+	    (only_reads(method) && atomic_load(&agent->is_readable)))
 		return true;
 	rpc_status_set(status, FAULT_UNAVAILABLE, FAULT_REASON_STARTING,
-		       "the agent starts and does not know its marks yet");
+		       "the agent starts and does not have its marks in force yet");
 	status->retry_after_ms = START_RETRY_MS;
 	return false;
+}
+
+static void refused(const struct rpc_call *call, const struct rpc_status *status, void *user)
+{
+	audit_refusal(user, call, status);
+}
+
+static bool throttle(const struct rpc_peer *peer, void *user, struct rpc_status *status)
+{
+	const struct agent *agent = user;
+
+	return service_throttle(peer, &agent->service, status);
 }
 
 /* Whoever connects waits until the server starts. */
@@ -102,12 +152,18 @@ int agent_make_server(struct agent *agent)
 {
 	const struct rpc_options options = {.error_domain = SERVICE_ERROR_DOMAIN,
 					    .admit = admit,
+					    .throttle = throttle,
 					    .admit_user = agent,
+					    .refused = refused,
+					    .refused_user = &agent->service,
 					    .pulse_ms = agent_pulse(agent),
 					    .descriptor_set = descriptor_set,
 					    .descriptor_set_size = descriptor_set_size()};
 	int r;
 
+	r = rate_new(agent->config.limits.calls_per_second, &agent->service.rate);
+	if (r < 0)
+		return agent_fail(r, "count calls");
 	agent->methods = service_methods(&agent->service);
 	rpc_set_log(log_rpc);
 	r = rpc_server_new(&options, &agent->server);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tells systemd that the agent is alive, as long as the threads that do the work are: the
- * writer answers a question through its queue, and each thread of the RPCs' queue gives its
- * sign of life. One that hangs makes systemd start the agent anew; marks stay in force.
+ * writer answers a question through its queue, each thread of the RPCs' queue gives its sign of
+ * life, and every listener takes a connection and answers what it asks. One that hangs makes
+ * systemd start the agent anew; marks stay in force.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -48,12 +49,13 @@ static void ask_writer(struct agent *agent)
 static const char *who_hangs(const struct agent *agent)
 {
 	const struct watchdog *watchdog = &agent->watchdog;
+	const char *silent_listener = rpc_server_probe(agent->server);
 
 	if (!atomic_load(&watchdog->answered))
-		return "writer";
+		return "the writer thread";
 	if (!rpc_server_is_alive(agent->server, 2 * look_ms(watchdog)))
-		return "rpc";
-	return NULL;
+		return "an rpc thread";
+	return silent_listener;
 }
 
 static void look(evutil_socket_t fd, short what, void *user)
@@ -65,7 +67,7 @@ static void look(evutil_socket_t fd, short what, void *user)
 	(void)fd;
 	(void)what;
 	if (who && !watchdog->is_told)
-		log_warning("the watchdog waits: no answer from the %s thread", who);
+		log_warning("the watchdog waits: no answer from %s", who);
 	watchdog->is_told = who != NULL;
 	if (who)
 		return;

@@ -12,11 +12,6 @@
 #include "core/lifetime.h"
 #include "store/store.h"
 
-static int room_of(const struct match *match)
-{
-	return match->kind == MARK_NETWORK ? ROOM_NETWORKS : ROOM_EXACT;
-}
-
 void step_account(struct group *group, const struct step *step, int sign)
 {
 	int64_t *room = &group->room[room_of(step->match)];

@@ -190,6 +190,7 @@ static void *write_groups(void *argument)
 
 static void free_parts(struct engine *engine)
 {
+	restore_free(engine->restoration);
 	group_done(&engine->group);
 	index_done(&engine->index);
 	lease_queue_done(&engine->leases);
@@ -217,8 +218,7 @@ static void set_up(struct engine *engine, const struct engine_options *options)
 	pthread_cond_init(&engine->queue_filled, NULL);
 }
 
-int engine_new(const struct engine_options *options, struct engine **ret,
-	       struct engine_restored *ret_restored)
+int engine_new(const struct engine_options *options, struct engine **ret)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	int r;
@@ -228,9 +228,7 @@ int engine_new(const struct engine_options *options, struct engine **ret,
 	set_up(engine, options);
 	r = group_init(&engine->group);
 	if (r == 0)
-		r = restore(&engine->group, ret_restored);
-	if (r == 0)
-		r = -pthread_create(&engine->writer, NULL, write_groups, engine);
+		r = restore_index(&engine->group, &engine->restoration);
 	if (r < 0)
 		free_parts(engine);
 	else
@@ -238,15 +236,33 @@ int engine_new(const struct engine_options *options, struct engine **ret,
 	return r;
 }
 
-void engine_free(struct engine *engine)
+int engine_start(struct engine *engine, struct engine_restored *ret_restored)
 {
-	if (!engine)
-		return;
+	int r = restore_maps(engine->restoration, ret_restored);
+
+	restore_free(engine->restoration);
+	engine->restoration = NULL;
+	if (r == 0)
+		r = -pthread_create(&engine->writer, NULL, write_groups, engine);
+	engine->is_started = r == 0;
+	return r;
+}
+
+static void stop_writer(struct engine *engine)
+{
 	pthread_mutex_lock(&engine->queue_lock);
 	engine->stopping = true;
 	pthread_cond_signal(&engine->queue_filled);
 	pthread_mutex_unlock(&engine->queue_lock);
 	pthread_join(engine->writer, NULL);
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	if (engine->is_started)
+		stop_writer(engine);
 	free_parts(engine);
 }
 

@@ -120,6 +120,7 @@ struct engine_op {
 	struct fault fault;
 	size_t failed_update; /* whose fault that is */
 	uint64_t revision; /* of the last change that it made, else the newest */
+	uint64_t first_revision; /* of the first change; 0: it made none */
 	uint64_t created, updated, unchanged, removed, absent, failed; /* numbers of marks */
 	struct engine_lease granted; /* GRANT, RENEW: the lease as it is now */
 	enum outcome outcome; /* REVOKE: REMOVED or ABSENT */
@@ -156,11 +157,15 @@ struct engine_restored {
 	uint64_t stray; /* in the maps, but not in the store: removed */
 };
 
+/* Reads marks, owners and leases from the store: readers may ask from here on. 0 or negative
+ * errno. */
+int engine_new(const struct engine_options *options, struct engine **ret);
+
 /* Brings the kernel's maps in line with the store: what both know keeps its slot and its
  * counters, what only the store knows is programmed, what only the maps know is removed.
- * Then starts the writer's thread. 0 or negative errno. */
-int engine_new(const struct engine_options *options, struct engine **ret,
-	       struct engine_restored *ret_restored);
+ * Then starts the writer's thread: operations may be submitted from here on. 0 or negative
+ * errno. */
+int engine_start(struct engine *engine, struct engine_restored *ret_restored);
 
 /* Completes what is queued, then ends the writer. No thread may submit any more. */
 void engine_free(struct engine *engine);
@@ -168,6 +173,10 @@ void engine_free(struct engine *engine);
 void engine_submit(struct engine *engine, struct engine_op *op);
 
 /* ---- readers ---- */
+
+/* Has engine_start() succeeded? Until then the slots of marks, and so their counters, are not
+ * known. */
+bool engine_is_started(const struct engine *engine);
 
 /* A reader's answer. */
 struct engine_mark {

@@ -13,6 +13,11 @@
 #include "datapath/datapath.h"
 #include "store/store.h"
 
+bool engine_is_started(const struct engine *engine)
+{
+	return engine->is_started;
+}
+
 typedef struct index_entry *find_entry(const struct index *index, const struct match *match);
 
 static struct index_entry *find_effective(const struct index *index, const struct match *match)

@@ -19,6 +19,8 @@ struct engine {
 	struct index index;
 	struct lease_queue leases;
 
+	struct restoration *restoration; /* until the engine has started */
+	_Atomic bool is_started; /* there is a writer: */
 	pthread_t writer;
 	struct group group; /* the writer's own but for its pointers, which never change */
 	struct audit audit; /* the writer's own, but for `repairs` */

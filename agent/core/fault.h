@@ -78,12 +78,15 @@ enum fault_code {
 #define FAULT_REASON_STATE_CHANGED "STATE_CHANGED"
 
 /* RESOURCE_EXHAUSTED: no room for another mark; the owner has all it may have; no memory; a
- * watch that takes nothing; no more watches. */
+ * watch that takes nothing; no more watches; the identity calls too often; too many writes wait
+ * for their turn. */
 #define FAULT_REASON_TABLE_FULL "TABLE_FULL"
 #define FAULT_REASON_QUOTA "QUOTA"
 #define FAULT_REASON_MEMORY "MEMORY"
 #define FAULT_REASON_SLOW_CONSUMER "SLOW_CONSUMER"
 #define FAULT_REASON_WATCHERS "WATCHERS"
+#define FAULT_REASON_RATE "RATE"
+#define FAULT_REASON_BUSY "BUSY"
 
 /* UNAVAILABLE: the agent does not know its marks yet. */
 #define FAULT_REASON_STARTING "STARTING"

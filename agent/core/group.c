@@ -217,10 +217,11 @@ int group_add_lease_change(struct group *group, enum lease_verb verb,
 
 /* ---- the group as a whole ---- */
 
-/* These look at all marks of a lease or an owner, which must be published. */
+/* These look at all marks of a lease or an owner, which must be published; or tell revisions
+ * that the changes before them get when they are committed. */
 static bool stands_alone(const struct engine_op *op)
 {
-	return op->verb == ENGINE_REPLACE || op->verb == ENGINE_REVOKE;
+	return op->verb == ENGINE_REPLACE || op->verb == ENGINE_REVOKE || op->validate_only;
 }
 
 struct engine_op *group_take(struct group *group, struct engine_op *ops)

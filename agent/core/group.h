@@ -31,6 +31,12 @@
 
 enum { ROOM_EXACT, ROOM_NETWORKS, ROOM_COUNT };
 
+/* Which table a mark with this match lives in. */
+static inline int room_of(const struct match *match)
+{
+	return match->kind == MARK_NETWORK ? ROOM_NETWORKS : ROOM_EXACT;
+}
+
 /* What the group does to a shared lease itself. */
 enum lease_verb { LEASE_GRANT, LEASE_RENEW, LEASE_END };
 

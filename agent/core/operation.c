@@ -49,7 +49,7 @@ static void reset_results(struct engine_op *op)
 {
 	op->created = op->updated = op->unchanged = 0;
 	op->removed = op->absent = op->failed = 0;
-	op->revision = 0;
+	op->revision = op->first_revision = 0;
 }
 
 /* What would become of it. */

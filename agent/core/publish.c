@@ -22,6 +22,8 @@ static void count(const struct step *step)
 	++*counts[step->outcome];
 	if (step->revision > op->revision)
 		op->revision = step->revision;
+	if (step->revision && (op->first_revision == 0 || step->revision < op->first_revision))
+		op->first_revision = step->revision;
 }
 
 static void describe(struct group *group, const struct step *step)

@@ -12,11 +12,6 @@ static bool is_undeclared(const struct group *group, const struct index_owner *o
 	return entry->owner == owner && entry->round != group->round;
 }
 
-static int room_of(const struct match *match)
-{
-	return match->kind == MARK_NETWORK ? ROOM_NETWORKS : ROOM_EXACT;
-}
-
 /* Tells declared entries from others, and counts what is new. */
 static void mark_declared(struct group *group, const struct engine_op *op,
 			  int64_t ret_new[static ROOM_COUNT])

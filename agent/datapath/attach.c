@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "datapath/anchor.h"
+#include "datapath/clean.h"
 #include "datapath/message.h"
 #include "datapath/tcx.h"
 
@@ -34,8 +35,16 @@ int attach_new(const struct datapath *datapath, const struct attach_options *opt
 	attach->datapath = datapath;
 	attach->options = *options;
 	pthread_mutex_init(&attach->lock, NULL);
+	if (options->pins)
+		tcx_remove_strangers(options->pins);
 	*ret = attach;
 	return 0;
+}
+
+bool attach_needs_net_admin(const struct attach *attach)
+{
+	return attach->options.mode == ATTACH_CLSACT || !tcx_is_supported() ||
+	       clean_has_filters();
 }
 
 /* In reverse, as clsact wants it. */

@@ -45,9 +45,15 @@ struct attach_interface {
 	char error[160]; /* why mode is ATTACH_NONE, or there is no observer; else empty */
 };
 
-/* The datapath is borrowed until attach_free(). 0 or -ENOMEM. */
+/* The datapath is borrowed until attach_free(). Takes off pinned links of other network
+ * namespaces, which needs CAP_NET_ADMIN. 0 or -ENOMEM. */
 int attach_new(const struct datapath *datapath, const struct attach_options *options,
 	       struct attach **ret);
+
+/* Does what follows need CAP_NET_ADMIN? Yes for filters of clsact, which come and go by
+ * rtnetlink: if they are wanted, if the kernel has no tcx, or if an earlier agent left some
+ * that have to go. Needs it itself. */
+bool attach_needs_net_admin(const struct attach *attach);
 
 /* Leaves everything in force for the next agent, or, with `detach` or without pins, takes off
  * what this object hung on, and the clsact qdiscs that were made for it if nobody else has

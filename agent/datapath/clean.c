@@ -10,6 +10,7 @@
 #include "datapath/clsact.h"
 #include "datapath/message.h"
 #include "datapath/pin_folder.h"
+#include "datapath/tc_query.h"
 #include "datapath/tcx.h"
 
 typedef struct if_nameindex name_index;
@@ -33,6 +34,18 @@ static void clean_filters(struct clean_count *count)
 	for (const name_index *at = names; at && at->if_index; at++)
 		for (int hook = HOOKS - 1; hook >= 0; hook--)
 			count->filters += clsact_remove_leftover(at->if_index, hook);
+}
+
+bool clean_has_filters(void)
+{
+	cleanup(free_names) name_index *names = if_nameindex();
+	struct tc_filter found;
+
+	for (const name_index *at = names; at && at->if_index; at++)
+		for (enum hook hook = 0; hook < HOOKS; hook++)
+			if (!tc_find_ours(at->if_index, hook, &found) && found.program_id)
+				return true;
+	return false;
 }
 
 static void clean_maps(const struct pin_folder *pins, struct clean_count *count)

@@ -5,6 +5,8 @@
 #ifndef WAYMARK_CLEAN_H
 #define WAYMARK_CLEAN_H
 
+#include <stdbool.h>
+
 struct pin_folder;
 
 struct clean_count {
@@ -16,5 +18,8 @@ struct clean_count {
  * programs; and the folder, if nobody else has put something there. pins: NULL if there are
  * none. */
 struct clean_count clean(const struct pin_folder *pins);
+
+/* Is any of our filters on an interface of this network namespace? */
+bool clean_has_filters(void);
 
 #endif

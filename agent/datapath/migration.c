@@ -186,6 +186,7 @@ int migration_commit(struct datapath *datapath)
 	unsigned number;
 	int error = pins_replace(datapath->programs, migration->pin_dir, &number);
 
+	FAILPOINT("while-migrating");
 	return error ? error : old_find(migration, datapath->programs, number);
 }
 

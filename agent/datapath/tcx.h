@@ -19,8 +19,16 @@ int tcx_attach(const struct pin_folder *pins, uint32_t ifindex, enum hook hook, 
 /* Takes the program off, and the pin. */
 void tcx_detach(const struct pin_folder *pins, uint32_t ifindex, enum hook hook, int link);
 
-/* Does the link still hang on this interface of our network namespace? */
+/* Does the link still hang on this interface? Whoever has CAP_NET_ADMIN also learns whether
+ * that is one of our network namespace. */
 bool tcx_holds(uint32_t ifindex, enum hook hook, int link);
+
+/* Does the kernel have tcx? Needs CAP_NET_ADMIN. */
+bool tcx_is_supported(void);
+
+/* Takes off pinned links that do not hang where their names say, for instance on an interface
+ * of another network namespace. Needs CAP_NET_ADMIN. */
+void tcx_remove_strangers(const struct pin_folder *pins);
 
 /* Takes off the link that is pinned under this name, wherever it hangs. Was there one? */
 bool tcx_remove_leftover(const struct pin_folder *pins, uint32_t ifindex, enum hook hook);

@@ -27,6 +27,7 @@ void config_init(struct config *config)
 		.audit_interval = CONFIG_AUDIT_INTERVAL_DEFAULT,
 		.capacity = {.marks = CONFIG_MARKS_DEFAULT,
 			     .networks = CONFIG_NETWORKS_DEFAULT},
+		.limits = {.calls_per_second = CONFIG_CALLS_PER_SECOND_DEFAULT},
 		.log = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT},
 	};
 }
@@ -49,6 +50,8 @@ void config_done(struct config *config)
 	free(config->policy);
 	free(config->pin_dir);
 	free(config->state_dir);
+	free(config->audit.file);
+	free(config->file);
 	*config = (struct config){.attach = CONFIG_ATTACH_AUTO};
 }
 

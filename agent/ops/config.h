@@ -21,6 +21,10 @@
 #define CONFIG_HISTORY_MAX 100000000
 #define CONFIG_MARKS_DEFAULT 262144
 #define CONFIG_NETWORKS_DEFAULT 16384
+/* A quarter to a half of what the agent can answer on a small host, so that one caller cannot
+ * take it all; more than a controller with one call at a time can make. */
+#define CONFIG_CALLS_PER_SECOND_DEFAULT 10000
+#define CONFIG_CALLS_PER_SECOND_MAX 1000000
 /* Both together load: slots of the kernel's tables are numbered in 24 bits. */
 #define CONFIG_MARKS_MAX 16000000
 /* A trie of more prefixes costs every packet too much. */
@@ -35,6 +39,7 @@ struct config_list {
 };
 
 struct config {
+	char *file; /* path of the file that it was read from; NULL: none */
 	struct config_list interfaces; /* names and patterns */
 	enum config_attach attach;
 	bool observe_ingress;
@@ -51,8 +56,14 @@ struct config {
 	char *registry; /* path; NULL: the builtin one */
 	char *policy; /* path; NULL: root on the unix socket only */
 	struct {
+		char *file; /* path, or "-": stderr; NULL: no audit log */
+	} audit;
+	struct {
 		uint32_t marks, networks;
 	} capacity;
+	struct {
+		uint32_t calls_per_second; /* of each identity */
+	} limits;
 	struct {
 		enum log_level level;
 		enum log_format format;

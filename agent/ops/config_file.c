@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -97,7 +98,9 @@ int config_load(struct config *config, const char *path, char error[static CONFI
 				       .directory = directory,
 				       .config = config};
 
-	if (!directory)
+	free(config->file);
+	config->file = strdup(path);
+	if (!directory || !config->file)
 		return config_refuse(error, "%s: no memory", path);
 	return yaml_load(&reader.yaml, read_root) < 0 ? -EINVAL : 0;
 }

@@ -109,8 +109,11 @@ static const struct config_key keys[] = {
 	{"tls.client_ca", CONFIG_PATH, AT(tls.client_ca), .is_live = true},
 	{"registry", CONFIG_PATH, AT(registry), .is_live = true},
 	{"policy", CONFIG_PATH, AT(policy), .is_live = true},
+	{"audit.file", CONFIG_PATH, AT(audit.file)},
 	{"capacity.marks", CONFIG_COUNT, AT(capacity.marks), .max = CONFIG_MARKS_MAX},
 	{"capacity.networks", CONFIG_COUNT, AT(capacity.networks), .max = CONFIG_NETWORKS_MAX},
+	{"limits.calls_per_second", CONFIG_COUNT, AT(limits.calls_per_second),
+	 .max = CONFIG_CALLS_PER_SECOND_MAX, .is_live = true},
 	{"log.level", CONFIG_CHOICE, AT(log.level), .choices = level_choices, .is_live = true},
 	{"log.format", CONFIG_CHOICE, AT(log.format), .choices = format_choices,
 	 .is_live = true},
@@ -166,7 +169,8 @@ static int add_item(const struct config_key *key, struct config_list *list, cons
 static int set_path(const struct config_key *key, char **member, const char *path,
 		    const char *directory, char error[static CONFIG_ERROR_MAX])
 {
-	const bool is_relative = path[0] && path[0] != '/';
+	/* "-" is no file. */
+	const bool is_relative = path[0] && path[0] != '/' && strcmp(path, "-") != 0;
 	char *whole;
 
 	if (!path[0] && !key->may_be_empty)

@@ -64,6 +64,19 @@ static int allow(int rules, const char *path, uint64_t rights)
 	return 0;
 }
 
+static uint64_t rights_of(enum privileges_access access)
+{
+	switch (access) {
+	case PRIVILEGES_READ:
+		break;
+	case PRIVILEGES_WRITE:
+		return READ | WRITE;
+	case PRIVILEGES_REMOVE_FOLDER:
+		return LANDLOCK_ACCESS_FS_REMOVE_DIR;
+	}
+	return READ;
+}
+
 static int allow_all(int rules, const struct privileges_path paths[], size_t n, uint64_t known)
 {
 	int r = 0;
@@ -72,8 +85,7 @@ static int allow_all(int rules, const struct privileges_path paths[], size_t n, 
 		r = allow(rules, system_paths[i], READ);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (paths[i].path && paths[i].path[0])
-			r = allow(rules, paths[i].path,
-				  (paths[i].may_write ? READ | WRITE : READ) & known);
+			r = allow(rules, paths[i].path, rights_of(paths[i].access) & known);
 	return r;
 }
 

@@ -38,6 +38,7 @@ static const struct row {
 	{"insecure-loopback", NULL, "insecure_loopback", 0,
 	 "allow plaintext TCP on loopback, for tests"},
 	{"policy", "FILE", "policy", 0, "who may do what (default: root on unix sockets)"},
+	{"audit-file", "FILE", "audit.file", 0, "a line for each change and each refusal"},
 	{"registry", "FILE", "registry", 0, "SciTags registry in its published JSON form"},
 	{"log-level", "LEVEL", "log.level", 0, "error, warning, info or debug"},
 	{"log-format", "FORMAT", "log.format", 0, "text or json"},

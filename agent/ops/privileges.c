@@ -8,34 +8,34 @@
 #include <sys/prctl.h>
 #include <sys/utsname.h>
 
-/* What a kernel of this age and those before it demand after the start. */
+/* What has to stay. */
 struct demand {
-	unsigned int before; /* major << 8 | minor of the first that does not */
 	const char *name;
 	unsigned int capabilities[2];
 	size_t n;
 };
 
-static const struct demand demands[] = {
-	/* Unprivileged bpf() is refused as a whole. */
-	{5 << 8 | 19, "CAP_BPF and CAP_NET_ADMIN", {CAP_BPF, CAP_NET_ADMIN}, 2},
-	/* No tcx links: filters of clsact come and go by rtnetlink. */
-	{6 << 8 | 6, "CAP_NET_ADMIN", {CAP_NET_ADMIN}, 1},
-};
+static const struct demand nothing = {"none", {0}, 0};
+static const struct demand net_admin = {"CAP_NET_ADMIN", {CAP_NET_ADMIN}, 1};
+static const struct demand all_bpf = {"CAP_BPF and CAP_NET_ADMIN", {CAP_BPF, CAP_NET_ADMIN}, 2};
 
-static const struct demand nothing = {0, "none", {0}, 0};
-
-static const struct demand *demand_of_kernel(void)
+/* Before 5.19 the kernel refuses bpf() as a whole to the unprivileged. To try it out would need
+ * a thread that is unprivileged already. */
+static bool kernel_demands_bpf(void)
 {
 	unsigned int major = 0, minor = 0;
 	struct utsname name;
 
 	if (uname(&name) == 0)
 		sscanf(name.release, "%u.%u", &major, &minor);
-	for (size_t i = 0; i < sizeof(demands) / sizeof(demands[0]); i++)
-		if ((major << 8 | minor) < demands[i].before)
-			return &demands[i];
-	return &nothing;
+	return major < 5 || (major == 5 && minor < 19);
+}
+
+static const struct demand *find_demand(const struct privileges_options *options)
+{
+	if (kernel_demands_bpf())
+		return &all_bpf;
+	return options->keep_net_admin ? &net_admin : &nothing;
 }
 
 /* The bounding set too, as long as we may: it is what an exec would start from. */
@@ -77,10 +77,10 @@ static int explain(int error, const char *step, char text[static PRIVILEGES_ERRO
 	return error;
 }
 
-int privileges_drop(const struct privileges_path paths[], size_t n,
-		    struct privileges_report *ret, char error[static PRIVILEGES_ERROR_MAX])
+int privileges_drop(const struct privileges_options *options, struct privileges_report *ret,
+		    char error[static PRIVILEGES_ERROR_MAX])
 {
-	const struct demand *demand = demand_of_kernel();
+	const struct demand *demand = find_demand(options);
 	int r = drop_capabilities(demand), restricted;
 
 	if (r < 0)
@@ -88,7 +88,7 @@ int privileges_drop(const struct privileges_path paths[], size_t n,
 	r = close_process();
 	if (r < 0)
 		return explain(r, "give up new privileges", error);
-	restricted = landlock_restrict(paths, n);
+	restricted = landlock_restrict(options->paths, options->n_paths);
 	if (restricted < 0 && restricted != -EOPNOTSUPP)
 		return explain(restricted, "restrict the files", error);
 	r = syscalls_restrict();

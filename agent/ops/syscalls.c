@@ -163,6 +163,7 @@ static const int allowed[] = {
 	CALL(ptrace),
 	CALL(wait4),
 	CALL(process_vm_readv),
+	CALL(getdents),
 	CALL(kill),
 #endif
 };
@@ -223,10 +224,13 @@ static int fill(scmp_filter_ctx filter)
 
 	for (size_t i = 0; r == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (size_t i = 0; r == 0 && i < sizeof(choices) / sizeof(choices[0]); i++)
-		r = seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, choices[i].call, 1,
-			SCMP_CMP(choices[i].argument, SCMP_CMP_EQ, choices[i].value));
+	for (size_t i = 0; r == 0 && i < sizeof(choices) / sizeof(choices[0]); i++) {
+		const struct scmp_arg_cmp equal = {.arg = choices[i].argument,
+						   .op = SCMP_CMP_EQ,
+						   .datum_a = choices[i].value};
+
+		r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, choices[i].call, 1, &equal);
+	}
 	return r;
 }
 

@@ -11,6 +11,14 @@
 
 /* ---- complaints ---- */
 
+/* A complaint is one line, whatever the value that it quotes holds. */
+static void hide_controls(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7F)
+			*text = '?';
+}
+
 __attribute__((format(printf, 3, 0))) static int refuse_line(const struct yaml_reader *reader,
 							     size_t line, const char *format,
 							     va_list arguments)
@@ -21,6 +29,7 @@ __attribute__((format(printf, 3, 0))) static int refuse_line(const struct yaml_r
 	if (length < YAML_READER_ERROR_MAX)
 		vsnprintf(reader->error + length, YAML_READER_ERROR_MAX - (size_t)length,
 			  format, arguments);
+	hide_controls(reader->error);
 	return -EINVAL;
 }
 

@@ -62,6 +62,12 @@ static void call_finished(struct rpc_tag *tag, bool ok)
 	rpc_call_unref(container_of(tag, struct rpc_call, finished));
 }
 
+static void call_count(struct rpc_call *call)
+{
+	if (call->payload)
+		call->octets += grpc_byte_buffer_length(call->payload);
+}
+
 static void call_received(struct rpc_tag *tag, bool ok)
 {
 	struct rpc_call *call = container_of(tag, struct rpc_call, received);
@@ -70,6 +76,7 @@ static void call_received(struct rpc_tag *tag, bool ok)
 	bool broken = !ok || grpc_call_failed_before_recv_message(call->core);
 
 	idle_arrived(call);
+	call_count(call);
 	if (call->payload)
 		call_deliver(call, CALL_MESSAGE);
 	else if (!broken && !rpc_call_cancelled(call))
@@ -118,6 +125,7 @@ struct rpc_call *call_new(struct rpc_slot *slot)
 	call->core = take(slot->call);
 	call->deadline = slot->deadline;
 	call->payload = take(slot->payload);
+	call_count(call);
 	call->final.message = grpc_empty_slice();
 	call->opened.done = call_opened;
 	call->received.done = call_received;
@@ -227,11 +235,18 @@ void call_refuse(struct rpc_call *call, const struct rpc_status *status)
 	rpc_call_unref(call);
 }
 
+static bool call_is_throttled(const struct rpc_call *call, struct rpc_status *status)
+{
+	const struct rpc_options *options = &call->entry->server->options;
+
+	return options->throttle && options->throttle(&call->peer, options->admit_user, status);
+}
+
 void call_start(struct rpc_call *call)
 {
 	struct rpc_status status = {.code = 0};
 
-	if (!call_admitted(call, &status)) {
+	if (call_is_throttled(call, &status) || !call_admitted(call, &status)) {
 		call_refuse(call, &status);
 		return;
 	}
@@ -294,12 +309,14 @@ int rpc_call_send_packed(struct rpc_call *call, const struct rpc_packed *packed)
 void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
 		     const ProtobufCMessage *response)
 {
-	const char *domain = call->entry->server->options.error_domain;
+	const struct rpc_options *options = &call->entry->server->options;
 
 	pthread_mutex_lock(&call->lock);
 	if (!call->ended) {
 		call->ended = true;
-		final_init(&call->final, status, domain, response);
+		if (status && status->code != GRPC_STATUS_OK && options->refused)
+			options->refused(call, status, options->refused_user);
+		final_init(&call->final, status, options->error_domain, response);
 		if (call->sending)
 			call->final_waits = true;
 		else
@@ -352,6 +369,11 @@ void *rpc_call_service(const struct rpc_call *call)
 const struct rpc_method *rpc_call_method(const struct rpc_call *call)
 {
 	return call->entry->method;
+}
+
+size_t rpc_call_octets(const struct rpc_call *call)
+{
+	return call->octets;
 }
 
 const struct rpc_peer *rpc_call_peer(const struct rpc_call *call)

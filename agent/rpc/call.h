@@ -53,6 +53,8 @@ struct rpc_method {
 /* `user` of the rpc_service that the method belongs to. */
 void *rpc_call_service(const struct rpc_call *call);
 const struct rpc_method *rpc_call_method(const struct rpc_call *call);
+/* Octets of the requests that have arrived so far. */
+size_t rpc_call_octets(const struct rpc_call *call);
 /* Who calls; lives as long as the call. */
 const struct rpc_peer *rpc_call_peer(const struct rpc_call *call);
 

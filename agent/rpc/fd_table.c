@@ -17,11 +17,18 @@ struct number {
 	int64_t closed_ms; /* RESTING: seen closed then */
 };
 
+/* How many connections a user has; n 0: the place is free. */
+struct user {
+	uid_t uid;
+	size_t n;
+};
+
 struct fd_table {
 	struct fd_table_options options;
 	pthread_mutex_t lock; /* peers are read by other threads */
 	int next; /* where the search goes on */
 	size_t n_open;
+	struct user *users; /* a place for each connection */
 	struct number *numbers;
 };
 
@@ -38,11 +45,12 @@ int fd_table_new(const struct fd_table_options *options, struct fd_table **ret)
 	table->next = options->first;
 	table->numbers =
 		calloc((size_t)(options->end - options->first), sizeof(*table->numbers));
-	if (!table->numbers) {
-		free(table);
+	table->users = calloc(options->connections, sizeof(*table->users));
+	pthread_mutex_init(&table->lock, NULL);
+	if (!table->numbers || !table->users) {
+		fd_table_free(table);
 		return -ENOMEM;
 	}
-	pthread_mutex_init(&table->lock, NULL);
 	*ret = table;
 	return 0;
 }
@@ -52,6 +60,7 @@ void fd_table_free(struct fd_table *table)
 	if (!table)
 		return;
 	pthread_mutex_destroy(&table->lock);
+	free(table->users);
 	free(table->numbers);
 	free(table);
 }
@@ -63,6 +72,33 @@ static struct number *fd_table_at(struct fd_table *table, int number)
 	return &table->numbers[number - table->options.first];
 }
 
+/* The user's place; a free one with this uid if it has no connection; NULL: all are taken, so
+ * there is no room for it anyway. */
+static struct user *fd_table_user(struct fd_table *table, uid_t uid)
+{
+	struct user *free_one = NULL;
+
+	for (size_t i = 0; i < table->options.connections; i++) {
+		struct user *user = &table->users[i];
+
+		if (user->n && user->uid == uid)
+			return user;
+		if (!user->n && !free_one)
+			free_one = user;
+	}
+	if (free_one)
+		free_one->uid = uid;
+	return free_one;
+}
+
+static bool fd_table_has_room(struct fd_table *table, uid_t uid)
+{
+	const struct user *user = fd_table_user(table, uid);
+
+	return table->n_open < table->options.connections && user &&
+	       user->n < table->options.of_user;
+}
+
 /* Writing takes the lock because of fd_table_find(); reading here does not, for only the
  * placing thread writes. */
 static void fd_table_rest(struct fd_table *table, struct number *entry, int64_t now_ms)
@@ -71,6 +107,7 @@ static void fd_table_rest(struct fd_table *table, struct number *entry, int64_t 
 	entry->state = NUMBER_RESTING;
 	entry->closed_ms = now_ms;
 	pthread_mutex_unlock(&table->lock);
+	fd_table_user(table, entry->peer.uid)->n--;
 	table->n_open--;
 }
 
@@ -144,9 +181,9 @@ int fd_table_place(struct fd_table *table, int fd, const struct ucred *peer, int
 
 	if (fstat(fd, &status))
 		return -errno;
-	if (table->n_open >= table->options.connections)
+	if (!fd_table_has_room(table, peer->uid))
 		fd_table_sweep(table, now_ms);
-	if (table->n_open >= table->options.connections)
+	if (!fd_table_has_room(table, peer->uid))
 		return -EMFILE;
 	number = fd_table_take(table, fd, now_ms);
 	if (number < 0)
@@ -157,6 +194,7 @@ int fd_table_place(struct fd_table *table, int fd, const struct ucred *peer, int
 	entry->peer = *peer;
 	entry->socket = status.st_ino;
 	pthread_mutex_unlock(&table->lock);
+	fd_table_user(table, peer->uid)->n++;
 	table->n_open++;
 	close(fd);
 	return number;

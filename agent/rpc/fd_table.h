@@ -21,6 +21,7 @@ struct fd_table;
 struct fd_table_options {
 	int first, end; /* numbers in use: first <= n < end */
 	size_t connections; /* open at once */
+	size_t of_user; /* of them, of one user */
 	int64_t rest_ms;
 };
 
@@ -30,8 +31,8 @@ void fd_table_free(struct fd_table *table);
 
 /* Moves the descriptor to a number that has rested and remembers who is behind it. Returns
  * that number and closes fd, or -ENFILE (no number has rested), -EMFILE (too many connections
- * are open) or another negative errno, and leaves fd alone. From one thread; now_ms of any
- * steady clock. */
+ * are open, in all or of this user) or another negative errno, and leaves fd alone. From one
+ * thread; now_ms of any steady clock. */
 int fd_table_place(struct fd_table *table, int fd, const struct ucred *peer, int64_t now_ms);
 
 /* Who was behind this number when it was last placed? False: nobody. Any thread. */

@@ -34,6 +34,7 @@ void fingerprint_find(const char *pem, size_t length, char ret[static FINGERPRIN
 	const char *begin = memmem(pem, length, BEGIN, strlen(BEGIN)), *end;
 	cleanup(free_bytes) unsigned char *der = NULL;
 	unsigned char digest[SHA256_DIGEST_LENGTH];
+	size_t n;
 	int size;
 
 	ret[0] = '\0';
@@ -46,7 +47,7 @@ void fingerprint_find(const char *pem, size_t length, char ret[static FINGERPRIN
 	if (size <= 0)
 		return;
 	SHA256(der, (size_t)size, digest);
-	strcpy(ret, "sha256:");
-	for (size_t i = 0; i < sizeof(digest); i++)
-		sprintf(ret + strlen("sha256:") + 2 * i, "%02x", digest[i]);
+	n = (size_t)snprintf(ret, FINGERPRINT_SIZE, "sha256:");
+	for (size_t i = 0; i < sizeof(digest); i++, n += 2)
+		snprintf(ret + n, FINGERPRINT_SIZE - n, "%02x", digest[i]);
 }

@@ -93,6 +93,7 @@ struct rpc_call {
 	gpr_timespec deadline;
 	struct rpc_peer peer;
 	void *data;
+	size_t octets; /* of messages; written by whoever gets a message, one after the other */
 	struct arena memory; /* of rpc_call_alloc() */
 	struct arena scratch; /* of the message at hand */
 	atomic_uint references;

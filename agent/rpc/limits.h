@@ -65,8 +65,26 @@
 /* After its connection was seen closed, a number is nobody's for so long: a call of that
  * connection that is still on its way must not be taken for the next owner's. */
 #define RPC_UNIX_FD_REST_MS 60000
+/* Of them, of one user: a user's program that leaks connections leaves room for the others. */
+#define RPC_UNIX_USER_CONNECTIONS_MAX 512
+
+/* TCP connections that are open at once. An idle one costs 16 KiB or, with TLS, 60 KiB. */
+#define RPC_TCP_CONNECTIONS_MAX 4096
+/* Of them, of one peer: an IPv4 address or an IPv6 /64. A site behind one address has some
+ * controllers and people; each needs one or two. */
+#define RPC_TCP_PEER_CONNECTIONS_MAX 256
+/* When all places seem taken, a flood makes the agent look so often which connections have
+ * ended meanwhile. */
+#define RPC_GATE_LOOK_MS 20
+/* Descriptors that stay for everything that is no connection: BPF maps and links, the store,
+ * files of a reload. With fewer than all others need in all, connections share the rest. */
+#define RPC_FDS_KEPT 256
+
 /* Pause of the accept loop when the system has no descriptors or memory left. */
 #define RPC_ACCEPT_PAUSE_MS 100
+
+/* A listener of ours that lets a probe wait for its connection so long is in trouble. */
+#define RPC_PROBE_CONNECT_MS 500
 
 /* Services of one server, the built-in ones too; health has a status for each. */
 #define RPC_SERVICES_MAX 16

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +11,13 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "now.h"
+#include "rpc/address.h"
 #include "rpc/fd_table.h"
+#include "rpc/gate.h"
 #include "rpc/internal.h"
 #include "rpc/limits.h"
+#include "rpc/probe.h"
 #include "rpc/signals.h"
 #include "rpc/tls.h"
 #include "rpc/unix_listener.h"
@@ -29,6 +31,8 @@ struct listener {
 	struct unix_listener *socket;
 	grpc_server_credentials *socket_credentials;
 	struct rpc_server *server;
+	char *address; /* as it was given */
+	struct probe probe;
 };
 
 static void listener_free(struct listener *listener)
@@ -38,89 +42,46 @@ static void listener_free(struct listener *listener)
 		grpc_server_credentials_release(listener->socket_credentials);
 	tls_free(listener->tls);
 	tls_free(listener->fresh);
+	probe_done(&listener->probe);
+	free(listener->address);
 	free(listener);
 }
 
 DEFINE_CLEANUP(free_listener, struct listener *, listener_free)
-DEFINE_CLEANUP(free_addresses, struct addrinfo *, freeaddrinfo)
 DEFINE_CLEANUP(release_credentials, grpc_server_credentials *, grpc_server_credentials_release)
 
-bool host_is_loopback(const char *host)
+/* The process's limit of descriptors, as high as it may be. */
+static int raise_limit(size_t *ret)
 {
-	struct in6_addr v6;
-	struct in_addr v4;
+	struct rlimit limit;
 
-	if (!strcmp(host, "localhost"))
-		return true;
-	if (inet_pton(AF_INET, host, &v4) == 1)
-		return ntohl(v4.s_addr) >> 24 == 127;
-	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
-static int port_parse(const char *text, int *ret)
-{
-	int port = 0;
-
-	if (!*text || strlen(text) > 5)
-		return -EINVAL;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -EINVAL;
-		port = port * 10 + (*text - '0');
-	}
-	if (port > 65535)
-		return -EINVAL;
-	*ret = port;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	*ret = limit.rlim_cur < RPC_UNIX_FD_END ? limit.rlim_cur : RPC_UNIX_FD_END;
 	return 0;
 }
 
-int address_split(const char *address, char *host, size_t host_size, int *ret_port)
+/* How many of `wanted` connections a kind may have: where descriptors are few, half of them,
+ * so that neither the unix socket nor TCP can starve the other. */
+static size_t share(size_t fds, size_t wanted)
 {
-	const char *colon = strrchr(address, ':');
-	const char *begin = address, *end = colon;
+	const size_t half = fds > RPC_FDS_KEPT ? (fds - RPC_FDS_KEPT) / 2 : 1;
 
-	if (!colon)
-		return -EINVAL;
-	if (*address == '[') {
-		begin++;
-		end--;
-		if (end < begin || *end != ']')
-			return -EINVAL;
-	} else if (memchr(address, ':', (size_t)(colon - address))) {
-		return -EINVAL; /* an IPv6 address needs its brackets */
-	}
-	if (end == begin || (size_t)(end - begin) >= host_size)
-		return -EINVAL;
-	if (port_parse(colon + 1, ret_port))
-		return -EINVAL;
-	memcpy(host, begin, (size_t)(end - begin));
-	host[end - begin] = '\0';
-	return 0;
+	return wanted < half ? wanted : half;
 }
 
-/* The C core says only that it could not listen. Tries the same by hand: negative errno, or 0
- * if that works. */
-static int address_probe(const char *host, int port)
+/* Before the C core listens. */
+static int tcp_gate(void)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-	cleanup(free_addresses) struct addrinfo *found = NULL;
-	char service[8];
+	size_t fds = 0;
+	int err = raise_limit(&fds);
 
-	snprintf(service, sizeof(service), "%d", port);
-	if (getaddrinfo(host, service, &hints, &found))
-		return -EADDRNOTAVAIL;
-	for (const struct addrinfo *at = found; at; at = at->ai_next) {
-		cleanup(close_fd) int fd =
-			socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
-		const int on = 1;
-
-		if (fd < 0)
-			return -errno;
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-		if (bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, 1))
-			return -errno;
-	}
-	return 0;
+	return err ? err
+		   : gate_open(share(fds, RPC_TCP_CONNECTIONS_MAX),
+			       RPC_TCP_PEER_CONNECTIONS_MAX);
 }
 
 static int listen_tcp(struct rpc_server *server, struct listener *listener, const char *address,
@@ -150,10 +111,18 @@ static int listen_tcp(struct rpc_server *server, struct listener *listener, cons
 	} else {
 		credentials = grpc_insecure_server_credentials_create();
 	}
+	err = tcp_gate();
+	if (err) {
+		snprintf(error, size, "%s: cannot count connections: %s", address,
+			 strerror(-err));
+		return err;
+	}
 	listener->port = grpc_server_add_http2_port(server->core, address, credentials);
+	listener->probe.tls = files != NULL;
 	if (listener->port)
-		return 0;
-	err = address_probe(host, port);
+		return address_of_self(host, listener->port, &listener->probe.address,
+				       &listener->probe.length);
+	err = address_try(host, port);
 	if (err)
 		snprintf(error, size, "%s: %s", address, strerror(-err));
 	else if (files)
@@ -170,21 +139,16 @@ static int unix_fds(struct rpc_server *server)
 {
 	struct fd_table_options options = {
 		.first = RPC_UNIX_FD_FIRST,
-		.end = RPC_UNIX_FD_END,
-		.connections = RPC_UNIX_CONNECTIONS_MAX,
+		.of_user = RPC_UNIX_USER_CONNECTIONS_MAX,
 		.rest_ms = RPC_UNIX_FD_REST_MS,
 	};
-	struct rlimit limit;
+	size_t fds = 0;
+	int err = server->fds ? 0 : raise_limit(&fds);
 
-	if (server->fds)
-		return 0;
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return -errno;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		return -errno;
-	if (limit.rlim_cur < RPC_UNIX_FD_END)
-		options.end = (int)limit.rlim_cur;
+	if (err || server->fds)
+		return err;
+	options.end = (int)fds;
+	options.connections = share(fds, RPC_UNIX_CONNECTIONS_MAX);
 	return fd_table_new(&options, &server->fds);
 }
 
@@ -198,8 +162,10 @@ static int listen_unix(struct rpc_server *server, struct listener *listener,
 	if (*path == '/')
 		err = fd < 0 ? unix_listener_new(path, &listener->socket)
 			     : unix_listener_adopt(fd, &listener->socket);
-	if (!err)
+	if (!err) {
+		address_of_path(path, &listener->probe.address, &listener->probe.length);
 		err = unix_fds(server);
+	}
 	if (!err)
 		listener->socket_credentials = grpc_insecure_server_credentials_create();
 	else if (err == -EADDRINUSE)
@@ -220,7 +186,9 @@ static int add_listener(struct rpc_server *server, const char *address, int fd,
 
 	snprintf(server->error, sizeof(server->error), "%s: no memory", address);
 	*error = server->error;
-	if (!listener)
+	if (listener)
+		listener->address = strdup(address);
+	if (!listener || !listener->address)
 		return -ENOMEM;
 	listener->server = server;
 	if (!strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)))
@@ -246,11 +214,28 @@ int rpc_server_adopt(struct rpc_server *server, const char *address, int fd, con
 	return add_listener(server, address, fd, NULL, false, error);
 }
 
+/* Of a certificate that is to take over; one that has expired while it was in use stays: the
+ * clients decide then. */
+static int check_span(struct rpc_server *server, const struct listener *listener,
+		      const struct rpc_tls_files *files)
+{
+	const struct certificate_span span = tls_span(listener->fresh);
+	const int64_t now = now_on(CLOCK_REALTIME) / NANOSECONDS;
+
+	if (now >= span.begin && now <= span.end)
+		return 0;
+	snprintf(server->error, sizeof(server->error), "%s: the certificate %s",
+		 files->certificate, now > span.end ? "has expired" : "is not valid yet");
+	return -EINVAL;
+}
+
 static int read_fresh(struct rpc_server *server, struct listener *listener,
 		      const struct rpc_tls_files *files)
 {
 	int err = tls_new(files, &listener->fresh, server->error, sizeof(server->error));
 
+	if (!err)
+		err = check_span(server, listener, files);
 	if (err || tls_works(listener->fresh))
 		return err;
 	snprintf(server->error, sizeof(server->error),
@@ -279,6 +264,14 @@ int rpc_server_reload_tls(struct rpc_server *server, const struct rpc_tls_files 
 	return err;
 }
 
+int64_t rpc_server_tls_expiry(const struct rpc_server *server)
+{
+	for (const struct listener *at = server->listeners; at; at = at->next)
+		if (at->tls)
+			return tls_span(at->tls).end;
+	return 0;
+}
+
 int rpc_server_port(const struct rpc_server *server, size_t n)
 {
 	size_t count = 0;
@@ -292,6 +285,18 @@ int rpc_server_port(const struct rpc_server *server, size_t n)
 		if (at->port && --count == n)
 			return at->port;
 	return 0;
+}
+
+const char *rpc_server_probe(struct rpc_server *server)
+{
+	const char *silent = NULL;
+
+	for (struct listener *at = server->listeners; at; at = at->next) {
+		if (!probe_is_answered(&at->probe))
+			silent = at->address;
+		probe_ask(&at->probe);
+	}
+	return silent;
 }
 
 static void listener_accepted(void *user, int fd, const struct ucred *peer)

@@ -12,12 +12,6 @@
 
 struct listener;
 
-/* Is `host` an address of 127.0.0.0/8, "::1" or "localhost"? */
-bool host_is_loopback(const char *host);
-
-/* Splits "host:port" or "[v6]:port". 0, or -EINVAL. */
-int address_split(const char *address, char *host, size_t host_size, int *ret_port);
-
 /* Unix listeners: begin to accept. 0 or negative errno. */
 int listeners_start(struct rpc_server *server);
 /* Unix listeners: no more connections, and the path is gone. The C core closes the others. */

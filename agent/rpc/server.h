@@ -36,7 +36,16 @@ struct rpc_options {
 	 * methods without public_access; fills the status when not. NULL: everybody may. */
 	bool (*admit)(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
 		      struct rpc_status *status);
-	void *admit_user;
+	/* Is this call one too many of this peer? Asked once for each call, those with public
+	 * access too, before `admit`; fills the status then. NULL: none is. */
+	bool (*throttle)(const struct rpc_peer *peer, void *user, struct rpc_status *status);
+	void *admit_user; /* of both */
+	/* A call ends with this status, which is not OK: refused by `admit`, by the runtime or
+	 * by its handler. Any thread; must not block or touch the call otherwise. May be NULL.
+	 */
+	void (*refused)(const struct rpc_call *call, const struct rpc_status *status,
+			void *user);
+	void *refused_user;
 	/* FileDescriptorSet (with imports) that reflection serves. */
 	const uint8_t *descriptor_set;
 	size_t descriptor_set_size;
@@ -71,9 +80,14 @@ int rpc_server_adopt(struct rpc_server *server, const char *address, int fd,
 
 /* Connections from now on get what these files hold now; those that are open stay. Any time
  * after the listeners were made. 0; else negative errno, everything is as before, and *error
- * (as above) names the file. */
+ * (as above) names the file: it cannot be read, the certificate is not for today, or the three
+ * do not work together. */
 int rpc_server_reload_tls(struct rpc_server *server, const struct rpc_tls_files *files,
 			  const char **error);
+
+/* When the certificate's time is over that connections get now, s since 1970; 0: there is no
+ * TLS. */
+int64_t rpc_server_tls_expiry(const struct rpc_server *server);
 
 /* TCP port of the n-th "host:port" listener, in the order of rpc_server_listen(); 0: none. */
 int rpc_server_port(const struct rpc_server *server, size_t n);
@@ -91,6 +105,11 @@ void rpc_server_set_ill(struct rpc_server *server, const char *service, bool ill
 /* With a pulse: has every thread of the completion queue come back to it within `ms`? Any
  * thread, while the server runs. */
 bool rpc_server_is_alive(const struct rpc_server *server, unsigned int ms);
+
+/* Connects to every listener, from outside, as clients do. NULL, or the address of one that has
+ * not answered since the last call: then its accept loop, or what is behind it, hangs. From one
+ * thread, which waits in bad cases for some RPC_PROBE_CONNECT_MS. */
+const char *rpc_server_probe(struct rpc_server *server);
 
 /* Asks `admit` again about every open stream, because it may answer otherwise now; those that
  * it refuses end with its status. */

@@ -13,6 +13,7 @@
 #include "rpc/limits.h"
 
 struct tls {
+	struct certificate_span span; /* of the certificate */
 	pthread_mutex_t lock; /* what follows */
 	char *certificate, *key, *client_ca; /* PEM */
 	/* The C core asks with every connection whether there is something newer. */
@@ -98,6 +99,17 @@ void tls_free(struct tls *tls)
 
 DEFINE_CLEANUP(free_tls, struct tls *, tls_free)
 
+static int span_read(const struct rpc_tls_files *files, struct tls *tls, char *error,
+		     size_t error_size)
+{
+	int err = certificate_read_span(tls->certificate, &tls->span);
+
+	if (err)
+		snprintf(error, error_size, "%s: holds no certificate that can be read",
+			 files->certificate);
+	return err;
+}
+
 int tls_new(const struct rpc_tls_files *files, struct tls **ret, char *error, size_t error_size)
 {
 	cleanup(free_tls) struct tls *tls = calloc(1, sizeof(*tls));
@@ -114,6 +126,8 @@ int tls_new(const struct rpc_tls_files *files, struct tls **ret, char *error, si
 		err = pem_read(files->client_ca, "CERTIFICATE", &tls->client_ca, error,
 			       error_size);
 	if (!err)
+		err = span_read(files, tls, error, error_size);
+	if (!err)
 		*ret = take(tls);
 	return err;
 }
@@ -126,8 +140,17 @@ static void swap_texts(char **a, char **b)
 	*b = kept;
 }
 
+struct certificate_span tls_span(const struct tls *tls)
+{
+	return tls->span;
+}
+
 void tls_swap(struct tls *tls, struct tls *fresh)
 {
+	const struct certificate_span span = tls->span;
+
+	tls->span = fresh->span;
+	fresh->span = span;
 	pthread_mutex_lock(&tls->lock);
 	swap_texts(&tls->certificate, &fresh->certificate);
 	swap_texts(&tls->key, &fresh->key);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "rpc/certificate.h"
 #include "rpc/server.h"
 
 struct tls;
@@ -22,7 +23,11 @@ void tls_free(struct tls *tls);
 /* Do certificate and key belong together, and can the C core read all three? */
 bool tls_works(struct tls *tls);
 
-/* New connections get what `fresh` holds; the old is in `fresh` then. Any thread. */
+/* When its certificate holds. */
+struct certificate_span tls_span(const struct tls *tls);
+
+/* New connections get what `fresh` holds; the old is in `fresh` then. Not at once with
+ * tls_span(). */
 void tls_swap(struct tls *tls, struct tls *fresh);
 
 /* The caller's to release. */

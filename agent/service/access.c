@@ -2,6 +2,8 @@
 #include "service/access.h"
 
 #include "core/fault.h"
+#include "now.h"
+#include "service/rate.h"
 #include "service/service.h"
 
 static const struct policy_rule no_access = {.role = ACCESS_NONE, .limits_experiments = true};
@@ -41,4 +43,22 @@ bool service_admit(const struct rpc_peer *peer, const struct rpc_method *method,
 			       "%s may not call %s", peer->identity, method->path);
 	rpc_status_add(status, "identity", "%s", peer->identity);
 	return false;
+}
+
+bool service_throttle(const struct rpc_peer *peer, const struct service *service,
+		      struct rpc_status *status)
+{
+	const int64_t millisecond = NANOSECONDS / 1000;
+	int64_t wait = 0;
+
+	if (service->rate)
+		wait = rate_take(service->rate, peer->identity, now_on(CLOCK_MONOTONIC));
+	if (wait == 0)
+		return false;
+	rpc_status_set(status, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_RATE,
+		       "%s calls too often; ApplyMarks takes many marks in one call",
+		       peer->identity);
+	rpc_status_add(status, "identity", "%s", peer->identity);
+	status->retry_after_ms = (wait + millisecond - 1) / millisecond;
+	return true;
 }

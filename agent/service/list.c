@@ -89,6 +89,7 @@ void handle_list_marks(struct rpc_call *call, const ProtobufCMessage *message)
 	struct page page = {.size = service_page_size(request->page_size)};
 	struct page_token token = {.position = 0};
 	uint64_t after = 0, revision = engine_revision(service->engine);
+	bool counted;
 	struct fault fault;
 	int r = list_filter_read(request, service->registry, &page.filter, &fault);
 
@@ -101,11 +102,12 @@ void handle_list_marks(struct rpc_call *call, const ProtobufCMessage *message)
 		reply_fault(call, &fault);
 		return;
 	}
+	counted = request->with_counters && engine_is_started(service->engine);
 	page.marks = calloc(page.size, sizeof(*page.marks));
 	r = page.marks ? engine_scan(service->engine, after, add_mark, &page) : -ENOMEM;
 	if (r < 0)
 		reply_store(call, r);
 	else
-		reply_page(call, &page, request->with_counters, &token, revision);
+		reply_page(call, &page, counted, &token, revision);
 	free(page.marks);
 }

@@ -9,6 +9,7 @@
  *	    experiments: [cms, 2]
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -356,7 +357,7 @@ int policy_load(const char *path, const struct registry *registry, struct policy
 	int r;
 
 	if (!policy) {
-		strcpy(error, "no memory");
+		snprintf(error, POLICY_ERROR_MAX, "no memory");
 		return -ENOMEM;
 	}
 	r = yaml_load(&reader.yaml, read_root);

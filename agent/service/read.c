@@ -37,6 +37,7 @@ void handle_get_mark(struct rpc_call *call, const ProtobufCMessage *message)
 	struct wire_mark mark;
 	struct match match;
 	struct fault fault;
+	bool is_counted;
 	int r;
 
 	if (wire_read_match(request->match, &match, &fault) < 0) {
@@ -44,6 +45,7 @@ void handle_get_mark(struct rpc_call *call, const ProtobufCMessage *message)
 		reply_fault(call, &fault);
 		return;
 	}
+	is_counted = engine_is_started(service->engine);
 	reply_header(&header, service, engine_revision(service->engine));
 	r = request->effective ? engine_effective(service->engine, &match, &found)
 			       : engine_get(service->engine, &match, &found);
@@ -56,7 +58,8 @@ void handle_get_mark(struct rpc_call *call, const ProtobufCMessage *message)
 		return;
 	}
 	wire_write_mark(&mark, &found.mark, service->registry);
-	wire_write_state(&mark, &found.counters, reply_expire_time(found.deadline));
+	wire_write_state(&mark, is_counted ? &found.counters : NULL,
+			 reply_expire_time(found.deadline));
 	response.header = &header;
 	response.mark = &mark.message;
 	rpc_call_finish(call, NULL, &response.base);

@@ -12,9 +12,11 @@
 #include "rpc/server.h"
 
 struct attach;
+struct audit_log;
 struct datapath;
 struct engine;
 struct policy;
+struct rate;
 struct registry;
 struct watch_hub;
 
@@ -49,6 +51,18 @@ static inline uint32_t service_page_size(uint32_t asked)
 /* Leases that an owner may have at once: one for each transfer of a large site. */
 #define SERVICE_LEASES_MAX 10000
 
+/* Writes that wait for the engine's thread: operations, and octets of their updates. Beyond it
+ * calls are refused BUSY and asked to come again; one that is larger than all that gets in
+ * while there is room. The writer takes some ten thousand operations a second, so nobody waits
+ * for much longer than one. */
+#define SERVICE_QUEUE_OPERATIONS 10000
+#define SERVICE_QUEUE_OCTETS (64 * 1024 * 1024)
+#define SERVICE_BUSY_RETRY_MS 200
+
+/* Identities whose calls are counted at once, for `limits.calls_per_second`. Of more the ones
+ * that have been silent are forgotten, which gives them a full bucket. */
+#define SERVICE_IDENTITIES 1024
+
 /* Watches open at once. Each costs a look every 10 ms while marks change. */
 #define SERVICE_WATCHERS_MAX 4096
 
@@ -71,7 +85,14 @@ struct service {
 	/* May change at any time: the one before stays valid as long as the server lives. */
 	const struct registry *_Atomic registry;
 	const struct policy *_Atomic policy; /* likewise; set before the server starts */
+	struct audit_log *audit; /* NULL: none */
+	struct rate *rate; /* NULL: everybody may call as often as they like */
 	atomic_size_t staged; /* octets that open ReplaceMarks streams hold */
+	atomic_size_t queued, queued_octets; /* writes that wait for the engine */
+	/* When the TLS certificate's time is over, s since 1970; 0: there is none. Do its files
+	 * hold another one, that cannot be used? May change at any time. */
+	_Atomic int64_t certificate_end;
+	atomic_bool certificate_outdated;
 	int64_t start_time; /* ns since 1970 */
 	char instance_id[33], state_id[33]; /* hex */
 };
@@ -86,5 +107,9 @@ struct rpc_service service_methods(struct service *service);
  */
 bool service_admit(const struct rpc_peer *peer, const struct rpc_method *method,
 		   const struct service *service, struct rpc_status *status);
+
+/* For rpc_options.throttle: is this call one too many? Fills the status then. */
+bool service_throttle(const struct rpc_peer *peer, const struct service *service,
+		      struct rpc_status *status);
 
 #endif

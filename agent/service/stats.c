@@ -10,8 +10,9 @@
 #include "core/engine.h"
 #include "datapath/attach.h"
 #include "datapath/datapath.h"
+#include "now.h"
 #include "rpc/limits.h"
-#include "service/access.h"
+#include "service/caller.h"
 #include "service/handlers.h"
 #include "service/scitag_stats.h"
 #include "service/service.h"
@@ -81,9 +82,9 @@ static void write_interface(struct wire_interface *wire, const struct datapath *
 struct wire_stats {
 	Waymark__V1__ResponseHeader header;
 	Waymark__V1__NodeInfo node;
-	Google__Protobuf__Timestamp start_time, counters_since;
+	Google__Protobuf__Timestamp start_time, counters_since, certificate_end;
+	Waymark__V1__Certificate certificate;
 	struct utsname host;
-	Waymark__V1__Caller caller;
 	Waymark__V1__Counters marked;
 	Waymark__V1__TableStats tables[2], *table_list[2];
 	Waymark__V1__Limits limits;
@@ -102,23 +103,6 @@ static void write_node(struct wire_stats *wire, const struct service *service)
 	wire->node.start_time = &wire->start_time;
 	wire->node.counters_since = &wire->counters_since;
 	wire->node.registry_modified = (char *)registry_modified(service->registry);
-}
-
-static void write_caller(struct wire_stats *wire, const struct service *service,
-			 const struct rpc_call *call)
-{
-	_Static_assert((int)ACCESS_ADMIN == WAYMARK__V1__ROLE__ROLE_ADMIN, "numbered alike");
-	const struct policy_rule *rule = access_rule_of(call);
-	const char *name = access_owner(rule, rpc_call_peer(call));
-	const struct engine_owner owner = engine_owner(service->engine, name);
-
-	waymark__v1__caller__init(&wire->caller);
-	wire->caller.identity = (char *)rpc_call_peer(call)->identity;
-	wire->caller.owner = (char *)name;
-	wire->caller.role = (Waymark__V1__Role)rule->role;
-	wire->caller.quota = rule->quota;
-	wire->caller.mark_count = owner.marks;
-	wire->caller.highest_election_id = owner.election_id;
 }
 
 static void write_table(struct wire_stats *wire, size_t n, Waymark__V1__Kind kind,
@@ -147,14 +131,27 @@ static void write_limits(struct wire_stats *wire)
 	wire->limits.max_ttl = &wire->max_ttl;
 }
 
+static void write_certificate(struct wire_stats *wire, Waymark__V1__StatsResponse *response,
+			      const struct service *service)
+{
+	const int64_t end = service->certificate_end;
+
+	if (end == 0)
+		return;
+	waymark__v1__certificate__init(&wire->certificate);
+	wire_write_time(&wire->certificate_end, end * NANOSECONDS);
+	wire->certificate.expire_time = &wire->certificate_end;
+	wire->certificate.outdated = service->certificate_outdated;
+	response->certificate = &wire->certificate;
+}
+
 static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *response,
-			const struct service *service, const struct rpc_call *call)
+			const struct service *service)
 {
 	struct datapath_fill fill = datapath_fill(service->datapath);
 
 	reply_header(&wire->header, service, engine_revision(service->engine));
 	write_node(wire, service);
-	write_caller(wire, service, call);
 	wire_write_counters(&wire->marked, datapath_marked(service->datapath));
 	write_table(wire, 0, WAYMARK__V1__KIND__KIND_HOST, fill.marks, fill.marks_capacity);
 	write_table(wire, 1, WAYMARK__V1__KIND__KIND_NETWORK, fill.networks,
@@ -162,11 +159,11 @@ static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *res
 	write_limits(wire);
 	response->header = &wire->header;
 	response->node = &wire->node;
-	response->caller = &wire->caller;
 	response->marked = &wire->marked;
 	response->tables = wire->table_list;
 	response->n_tables = 2;
 	response->limits = &wire->limits;
+	write_certificate(wire, response, service);
 	response->compact_revision = engine_compact_revision(service->engine);
 	response->audit_repairs = engine_repairs(service->engine);
 }
@@ -203,15 +200,17 @@ void handle_stats(struct rpc_call *call, const ProtobufCMessage *message)
 	Waymark__V1__StatsResponse response = WAYMARK__V1__STATS_RESPONSE__INIT;
 	cleanup(free_bytes) struct wire_interface *interfaces = NULL;
 	cleanup(scitag_stats_done) struct scitag_stats scitags = {.n = 0};
+	cleanup(caller_done) struct wire_caller caller = {.prefixes = NULL};
 	struct wire_stats wire;
 
 	(void)message;
 	interfaces = write_interfaces(service, &response.interfaces, &response.n_interfaces);
-	if (!interfaces ||
+	if (!interfaces || caller_write(&caller, call) < 0 ||
 	    scitag_stats_read(&scitags, service->datapath, service->registry) < 0) {
 		reply_out_of_memory(call);
 	} else {
-		write_stats(&wire, &response, service, call);
+		write_stats(&wire, &response, service);
+		response.caller = &caller.message;
 		response.scitags = scitags.messages;
 		response.n_scitags = scitags.n;
 		rpc_call_finish(call, NULL, &response.base);

@@ -9,6 +9,7 @@
 
 #include "now.h"
 #include "service/access.h"
+#include "service/audit.h"
 #include "service/handlers.h"
 #include "service/service.h"
 #include "service/wire.h"
@@ -152,17 +153,51 @@ void submission_discard(struct submission *submission)
 	submission->release(submission);
 }
 
+/* False: there are too many already. Another thread may come between the look and the count:
+ * a few more do no harm. */
+static bool queue_enter(struct service *service, struct submission *submission)
+{
+	const struct engine_op *op = &submission->engine;
+
+	if (atomic_load(&service->queued) >= SERVICE_QUEUE_OPERATIONS ||
+	    atomic_load(&service->queued_octets) >= SERVICE_QUEUE_OCTETS)
+		return false;
+	submission->octets = sizeof(*submission) + op->n_updates * sizeof(*op->updates);
+	atomic_fetch_add(&service->queued, 1);
+	atomic_fetch_add(&service->queued_octets, submission->octets);
+	return true;
+}
+
+static void queue_leave(struct service *service, const struct submission *submission)
+{
+	atomic_fetch_sub(&service->queued, 1);
+	atomic_fetch_sub(&service->queued_octets, submission->octets);
+}
+
+static void answer_busy(struct submission *submission)
+{
+	struct rpc_status status = {.retry_after_ms = SERVICE_BUSY_RETRY_MS};
+
+	rpc_status_set(&status, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_BUSY,
+		       "too many writes wait for their turn; nothing was changed");
+	rpc_call_finish(submission->call, &status, NULL);
+	submission_discard(submission);
+}
+
 static void submission_done(struct engine_op *op)
 {
 	struct submission *submission = (struct submission *)op;
 	struct rpc_call *call = submission->call;
 
+	queue_leave(rpc_call_service(call), submission);
 	if (op->cancelled)
 		answer_cancelled(submission);
 	else if (op->fault.code != FAULT_NONE)
 		refuse(submission);
-	else
+	else {
+		audit_change(submission);
 		submission->answer(submission);
+	}
 	submission_discard(submission);
 	rpc_call_unref(call);
 }
@@ -174,8 +209,12 @@ static bool submission_wanted(struct engine_op *op)
 
 void submission_send(struct submission *submission)
 {
-	const struct service *service = rpc_call_service(submission->call);
+	struct service *service = rpc_call_service(submission->call);
 
+	if (!queue_enter(service, submission)) {
+		answer_busy(submission);
+		return;
+	}
 	rpc_call_ref(submission->call);
 	submission->engine.wanted = submission_wanted;
 	submission->engine.done = submission_done;

@@ -23,6 +23,8 @@ struct submission {
 		       struct fault *fault);
 	/* Frees everything, the operation itself too; the engine's part is freed already. */
 	void (*release)(struct submission *submission);
+	bool is_single; /* SetMark or ClearMark: its one update is what the call is about */
+	size_t octets; /* what it counts in the queue */
 	struct mark there; /* that stood in the way, or was removed; revision 0: none */
 };
 
@@ -41,7 +43,8 @@ int submission_read_mark(const struct rpc_call *call, const Waymark__V1__Mark *m
  * call, in its place. 0, or negative with a fault. */
 int submission_keep(struct rpc_call *call, const char **text, struct fault *fault);
 
-/* Gives the operation to the engine; the call is answered in any case. */
+/* Gives the operation to the engine, or refuses it because too many wait there; the call is
+ * answered in any case. */
 void submission_send(struct submission *submission);
 
 /* The update whose failure is the operation's; NULL: it did not fail, or as a whole. */

@@ -103,6 +103,7 @@ static struct write *write_new(void (*answer)(struct submission *submission))
 			   .updates = &write->update,
 			   .n_updates = 1},
 		.answer = answer,
+		.is_single = true,
 		.locate = set_locate,
 		.release = write_release,
 	};

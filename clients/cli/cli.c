@@ -25,11 +25,10 @@ const struct option global_options[] = {
 };
 
 const struct command *const commands[] = {
-	&set_command,	  &clear_command,   &get_command,
-	&list_command,	  &watch_command,   &stats_command,
-	&apply_command,	  &replace_command, &lease_command,
-	&scitag_command,  &context_command, &completion_command,
-	&version_command, &help_command,    NULL,
+	&set_command,	     &clear_command,   &get_command,	&list_command,
+	&watch_command,	     &stats_command,   &whoami_command, &apply_command,
+	&replace_command,    &lease_command,   &scitag_command, &context_command,
+	&completion_command, &version_command, &help_command,	NULL,
 };
 
 const char *command_word(const struct command *command)

@@ -11,6 +11,7 @@ extern const struct command get_command;
 extern const struct command list_command;
 extern const struct command watch_command;
 extern const struct command stats_command;
+extern const struct command whoami_command;
 extern const struct command apply_command;
 extern const struct command replace_command;
 extern const struct command lease_command;

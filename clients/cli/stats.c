@@ -56,6 +56,14 @@ static void marked_properties(struct table *table, const Waymark__V1__StatsRespo
 	table_cell(table, "%" PRIu64, stats->audit_repairs);
 }
 
+static void certificate_properties(struct table *table,
+				   const Waymark__V1__Certificate *certificate)
+{
+	time_property(table, "CERTIFICATE UNTIL", certificate->expire_time);
+	if (certificate->outdated)
+		text_property(table, "", "its files hold another one, that cannot be used");
+}
+
 static void print_properties(FILE *out, const Waymark__V1__StatsResponse *stats)
 {
 	static const struct column columns[] = {{NULL, false}, {NULL, false}};
@@ -71,6 +79,8 @@ static void print_properties(FILE *out, const Waymark__V1__StatsResponse *stats)
 		table_cell(&table, "%" PRIu64, stats->header->revision);
 	}
 	marked_properties(&table, stats);
+	if (stats->certificate)
+		certificate_properties(&table, stats->certificate);
 	table_flush(&table);
 	table_done(&table);
 }

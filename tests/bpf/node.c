@@ -2,6 +2,7 @@
 #include "node.h"
 
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -20,6 +21,7 @@
 
 #define TCX_INGRESS 46
 #define TCX_EGRESS 47
+#define LOOPBACK 1
 
 int node_datapath(uint32_t label, struct datapath **ret)
 {
@@ -112,15 +114,47 @@ bool node_has_filter(const char *interface, enum hook hook, const char *program)
 		      program) != NULL;
 }
 
-uint32_t node_tcx_programs(const char *interface, enum hook hook)
+static int tcx_query(unsigned ifindex, enum hook hook, uint32_t *ret)
 {
 	const int type = hook == HOOK_EGRESS ? TCX_EGRESS : TCX_INGRESS;
 	uint32_t ids[8], count = 8;
+	int error =
+		bpf_prog_query((int)ifindex, (enum bpf_attach_type)type, 0, NULL, ids, &count);
 
-	assert_int_equal(bpf_prog_query((int)if_nametoindex(interface),
-					(enum bpf_attach_type)type, 0, NULL, ids, &count),
-			 0);
+	*ret = count;
+	return error;
+}
+
+bool node_has_tcx(void)
+{
+	uint32_t count;
+
+	return tcx_query(LOOPBACK, HOOK_EGRESS, &count) != -EINVAL;
+}
+
+void node_needs(enum attach_mode mode)
+{
+	if (mode != ATTACH_TCX || node_has_tcx())
+		return;
+	print_message("skipped: this kernel has no tcx\n");
+	skip();
+}
+
+uint32_t node_tcx_programs(const char *interface, enum hook hook)
+{
+	uint32_t count;
+
+	if (!node_has_tcx())
+		return 0;
+	assert_int_equal(tcx_query(if_nametoindex(interface), hook, &count), 0);
 	return count;
+}
+
+bool node_is_attached(const char *interface, enum hook hook)
+{
+	if (node_has_tcx())
+		return node_tcx_programs(interface, hook) == 1;
+	return node_has_filter(interface, hook, hook == HOOK_EGRESS ? "mark_l" : "observe_l");
 }
 
 int node_tun(const char *name)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "datapath/attach.h"
 #include "datapath/device.h"
 #include "datapath/hook.h"
 
@@ -38,8 +39,33 @@ struct device node_device(const char *name);
 bool node_has_clsact(const char *interface);
 bool node_has_filter(const char *interface, enum hook hook, const char *program);
 
-/* Programs that hang by tcx. */
+/* From kernel 6.6 on. */
+bool node_has_tcx(void);
+
+/* Skips the test, visibly, where the kernel has no such way to attach. */
+void node_needs(enum attach_mode mode);
+
+/* Programs that hang by tcx: none, where there is none. */
 uint32_t node_tcx_programs(const char *interface, enum hook hook);
+
+/* Does a program of ours hang there, in the way that this kernel prefers? */
+bool node_is_attached(const char *interface, enum hook hook);
+
+/* A test that is the same by tcx and by clsact: its *state is the enum attach_mode. */
+#define NODE_TEST_BY_TCX(function, setup, teardown)                                 \
+	{                                                                           \
+#function "_by_tcx", function, setup, teardown, &(enum attach_mode) \
+		{                                                                   \
+			ATTACH_TCX                                                  \
+		}                                                                   \
+	}
+#define NODE_TEST_BY_CLSACT(function, setup, teardown)                                 \
+	{                                                                              \
+#function "_by_clsact", function, setup, teardown, &(enum attach_mode) \
+		{                                                                      \
+			ATTACH_CLSACT                                                  \
+		}                                                                      \
+	}
 
 /* A tun device; returns its descriptor. */
 int node_tun(const char *name);

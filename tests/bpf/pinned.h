@@ -27,6 +27,9 @@ void pinned_expect_refused(int error, const char *message);
 /* The agent goes. */
 void pinned_close(void);
 
+/* How often to repeat what depends on chance: WAYMARK_ROUNDS where the machine is slow. */
+unsigned pinned_rounds(unsigned usual);
+
 /* From now on packets go through the program of the present agent. */
 void pinned_keep_program(void);
 

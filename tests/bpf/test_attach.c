@@ -91,6 +91,7 @@ static uint32_t tcx_programs(void)
 static void tcx_marks_until_it_is_freed(void **state)
 {
 	(void)state;
+	node_needs(ATTACH_TCX);
 	attach_in(ATTACH_NONE);
 	assert_false(attach_any(attach));
 	assert_int_equal(add("wm0"), 0);
@@ -159,9 +160,11 @@ static void a_foreign_filter_survives(void **state)
 static void a_foreign_tcx_program_survives(void **state)
 {
 	int program = bpf_program__fd(datapath->programs->progs.observe_l2);
-	int link = bpf_link_create(program, (int)if_nametoindex("wm0"), TCX_EGRESS, NULL);
+	int link;
 
 	(void)state;
+	node_needs(ATTACH_TCX);
+	link = bpf_link_create(program, (int)if_nametoindex("wm0"), TCX_EGRESS, NULL);
 	assert_true(link >= 0);
 	attach_in(ATTACH_TCX);
 	assert_int_equal(add("wm0"), 0);
@@ -214,6 +217,7 @@ static void a_leftover_of_ours_is_replaced(void **state)
 static void a_leftover_of_ours_gives_way_to_tcx(void **state)
 {
 	(void)state;
+	node_needs(ATTACH_TCX);
 	leave_a_filter();
 	attach_in(ATTACH_NONE);
 	assert_int_equal(add("wm0"), 0);
@@ -293,7 +297,7 @@ static void a_missing_interface_is_shown(void **state)
 
 	node_run("ip link add later0 type veth peer name later1");
 	assert_int_equal(add("later0"), 0);
-	assert_int_equal(only_row().mode, ATTACH_TCX);
+	assert_int_equal(only_row().mode, node_has_tcx() ? ATTACH_TCX : ATTACH_CLSACT);
 	assert_int_equal(add("later0"), -EALREADY);
 	assert_int_equal(attach_list(attach, NULL, 0), 1);
 	assert_int_equal(attach_expect(attach, "other0", true, &missing), 1);
@@ -309,50 +313,48 @@ static void a_device_that_is_gone_is_told(void **state)
 	attach_in(ATTACH_NONE);
 	device.ifindex = 4711;
 	assert_int_equal(attach_add(attach, &device), -ENODEV);
-	assert_string_equal(only_row().error, "tcx: no such interface");
+	assert_string_equal(only_row().error, node_has_tcx() ? "tcx: no such interface"
+							     : "clsact: no such interface");
 }
 
 static void the_observer_hangs_beside(void **state)
 {
-	static const enum attach_mode modes[] = {ATTACH_TCX, ATTACH_CLSACT};
+	const enum attach_mode *mode = *state;
+	const struct attach_options options = {.mode = *mode, .observe = true};
+	const bool by_tcx = *mode == ATTACH_TCX;
 
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		const struct attach_options options = {.mode = modes[i], .observe = true};
-		bool by_tcx = modes[i] == ATTACH_TCX;
-
-		assert_int_equal(attach_new(datapath, &options, &attach), 0);
-		assert_int_equal(add("wm0"), 0);
-		assert_int_equal(node_tcx_programs("wm0", HOOK_INGRESS), by_tcx);
-		assert_int_equal(node_has_filter("wm0", HOOK_INGRESS, "observe_l2"), !by_tcx);
-		assert_int_equal(node_label(), NODE_LABEL);
-		detach();
-		assert_int_equal(node_tcx_programs("wm0", HOOK_INGRESS), 0);
-		assert_false(has_clsact());
-	}
+	node_needs(*mode);
+	assert_int_equal(attach_new(datapath, &options, &attach), 0);
+	assert_int_equal(add("wm0"), 0);
+	assert_int_equal(node_tcx_programs("wm0", HOOK_INGRESS), by_tcx);
+	assert_int_equal(node_has_filter("wm0", HOOK_INGRESS, "observe_l2"), !by_tcx);
+	assert_int_equal(node_label(), NODE_LABEL);
+	detach();
+	assert_int_equal(node_tcx_programs("wm0", HOOK_INGRESS), 0);
+	assert_false(has_clsact());
 }
 
 /* Whatever its own place in the packets' way is called. */
 static void a_foreign_root_qdisc_stays(void **state)
 {
-	static const enum attach_mode modes[] = {ATTACH_TCX, ATTACH_CLSACT};
 	static const char *const qdiscs[] = {"pfifo limit 77",
 					     "tbf rate 1gbit burst 100k latency 10ms", "sfq",
 					     "fq_codel", "prio"};
+	const enum attach_mode *mode = *state;
 	unsigned seen = 0;
 
-	(void)state;
-	for (size_t i = 0; i < 10; i++) {
+	node_needs(*mode);
+	for (size_t i = 0; i < 5; i++) {
 		char command[128], before[512];
 
 		snprintf(command, sizeof(command), "tc qdisc add dev wm0 root handle 7: %s",
-			 qdiscs[i / 2]);
+			 qdiscs[i]);
 		if (!node_try(command)) {
-			print_message("skipped: this kernel has no %s\n", qdiscs[i / 2]);
+			print_message("skipped: this kernel has no %s\n", qdiscs[i]);
 			continue;
 		}
 		snprintf(before, sizeof(before), "%s", node_shown("tc qdisc show dev wm0"));
-		attach_in(modes[i % 2]);
+		attach_in(*mode);
 		assert_int_equal(add("wm0"), 0);
 		assert_int_equal(node_label(), NODE_LABEL);
 		assert_non_null(strstr(node_shown("tc qdisc show dev wm0"), " 7: root"));
@@ -390,6 +392,9 @@ static void a_strange_link_type_is_refused(void **state)
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_node, drop_node)
+#define TEST_BY_BOTH(function)                            \
+	NODE_TEST_BY_TCX(function, make_node, drop_node), \
+		NODE_TEST_BY_CLSACT(function, make_node, drop_node)
 
 int main(void)
 {
@@ -406,8 +411,8 @@ int main(void)
 		TEST(an_ingress_qdisc_is_not_mistaken),
 		TEST(a_missing_interface_is_shown),
 		TEST(a_device_that_is_gone_is_told),
-		TEST(the_observer_hangs_beside),
-		TEST(a_foreign_root_qdisc_stays),
+		TEST_BY_BOTH(the_observer_hangs_beside),
+		TEST_BY_BOTH(a_foreign_root_qdisc_stays),
 		TEST(a_device_without_ethernet_header_gets_the_other_program),
 		TEST(a_strange_link_type_is_refused),
 	};

@@ -14,10 +14,12 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <linux/if_tun.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "datapath/links.h"
 #include "node.h"
+#include "pinned.h"
 #include "probe.h"
 
 static struct datapath *datapath;
@@ -91,7 +93,7 @@ static void assert_marked(const char *names, size_t n_rows)
 		if (rows[i].mode == ATTACH_NONE)
 			continue;
 		assert_int_equal(rows[i].ifindex, if_nametoindex(rows[i].name));
-		assert_int_equal(node_tcx_programs(rows[i].name, HOOK_EGRESS), 1);
+		assert_true(node_is_attached(rows[i].name, HOOK_EGRESS));
 		snprintf(marked + strlen(marked), sizeof(marked) - strlen(marked), "%s%s",
 			 marked[0] ? " " : "", rows[i].name);
 	}
@@ -136,23 +138,30 @@ static void a_name_is_waited_for(void **state)
 	assert_marked("", 1);
 }
 
+/* Kernels before 6.2 do that only while it is down. */
+static void rename_link(const char *from, const char *to)
+{
+	node_run("ip link set %s down && ip link set %s name %s && ip link set %s up", from,
+		 from, to, to);
+}
+
 static void names_are_followed(void **state)
 {
 	(void)state;
 	FOLLOW("wm0", "in*");
 	assert_heard("+wm0 ");
-	node_run("ip link set wm1 name in1");
+	rename_link("wm1", "in1");
 	assert_heard("+in1 ");
-	node_run("ip link set in1 name in2");
+	rename_link("in1", "in2");
 	assert_heard("");
 	assert_marked("wm0 in2", 2);
-	node_run("ip link set in2 name wm1");
+	rename_link("in2", "wm1");
 	assert_heard("-in2 ");
-	assert_int_equal(node_tcx_programs("wm1", HOOK_EGRESS), 0);
-	node_run("ip link set wm0 name away0");
+	assert_false(node_is_attached("wm1", HOOK_EGRESS));
+	rename_link("wm0", "away0");
 	assert_heard("-wm0 !wm0 interface: no such interface ");
-	assert_int_equal(node_tcx_programs("away0", HOOK_EGRESS), 0);
-	node_run("ip link set wm1 name wm0");
+	assert_false(node_is_attached("away0", HOOK_EGRESS));
+	rename_link("wm1", "wm0");
 	assert_heard("+wm0 ");
 	assert_marked("wm0", 1);
 }
@@ -162,8 +171,9 @@ static void names_are_swapped(void **state)
 	(void)state;
 	FOLLOW("wm*");
 	assert_heard("+wm1 +wm0 ");
-	node_run("ip link set wm0 name x && ip link set wm1 name wm0 && "
-		 "ip link set x name wm1");
+	rename_link("wm0", "x");
+	rename_link("wm1", "wm0");
+	rename_link("x", "wm1");
 	assert_heard("");
 	assert_marked("wm0 wm1", 2);
 }
@@ -181,16 +191,19 @@ static void an_interface_that_moves_away_is_forgotten(void **state)
 
 /* ---- flapping ---- */
 
-#define FLAPS 100
+static unsigned flaps(void)
+{
+	return 10 * pinned_rounds(10);
+}
 
 /* With the same number each time, which is what is easily mistaken. */
 static void flap(bool read)
 {
-	for (int i = 0; i < FLAPS; i++) {
+	for (unsigned i = 0; i < flaps(); i++) {
 		node_run("ip link add flap0 index 400 type veth peer name flap1");
 		if (read)
 			assert_int_equal(links_read(links), 0);
-		if (i == FLAPS - 1)
+		if (i == flaps() - 1)
 			break;
 		node_run("ip link del flap0");
 		if (read)
@@ -203,7 +216,7 @@ static void flap(bool read)
 static void a_flapping_interface_ends_marked(void **state)
 {
 	const char *at = heard;
-	int attached = 0;
+	unsigned attached = 0;
 
 	(void)state;
 	FOLLOW("flap0");
@@ -212,7 +225,7 @@ static void a_flapping_interface_ends_marked(void **state)
 		attached++;
 		at++;
 	}
-	assert_int_equal(attached, FLAPS);
+	assert_int_equal(attached, flaps());
 }
 
 static void a_flapping_interface_is_taken_in_at_once(void **state)
@@ -272,11 +285,25 @@ static void a_tun_gets_the_other_program(void **state)
 	assert_heard("-wmtun !wmtun interface: no such interface ");
 }
 
+static bool kernel_is_before(unsigned major, unsigned minor)
+{
+	struct utsname name;
+	unsigned have[2];
+
+	assert_int_equal(uname(&name), 0);
+	assert_int_equal(sscanf(name.release, "%u.%u", &have[0], &have[1]), 2);
+	return have[0] < major || (have[0] == major && have[1] < minor);
+}
+
 static void a_link_type_that_changes_is_heeded(void **state)
 {
 	int tun;
 
 	(void)state;
+	if (kernel_is_before(5, 11)) {
+		print_message("skipped: this kernel does not tell that a link type changes\n");
+		skip();
+	}
 	FOLLOW("wmt*");
 	tun = node_tun("wmtun");
 	assert_heard("+wmtun ");

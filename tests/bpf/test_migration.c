@@ -302,7 +302,7 @@ static void killed_at_any_moment(void **state)
 	uint64_t sent = KEPT;
 
 	(void)state;
-	for (uint32_t round = 0; round < 5 * n; round++) {
+	for (uint32_t round = 0; round < pinned_rounds(5) * n; round++) {
 		capacity(round % 2 ? MARKS : 100, NETWORKS);
 		kill_at(&moments[round % n]);
 		if (!moments[round % n].has_left)

@@ -133,6 +133,7 @@ static void a_pinned_link_marks_on_and_is_adopted(void **state)
 	uint32_t id;
 
 	(void)state;
+	node_needs(ATTACH_TCX);
 	agent_killed(ATTACH_TCX, false, only_wm0);
 	assert_int_equal(node_label(), NODE_LABEL);
 	id = link_id("wm0");
@@ -186,6 +187,7 @@ static void a_foreign_qdisc_is_known_later(void **state)
 static void one_way_gives_way_to_the_other(void **state)
 {
 	(void)state;
+	node_needs(ATTACH_TCX);
 	agent_killed(ATTACH_TCX, true, only_wm0);
 	start_with(next, ATTACH_CLSACT, true);
 	assert_int_equal(add("wm0"), 0);
@@ -204,19 +206,16 @@ static void one_way_gives_way_to_the_other(void **state)
 
 static void an_observer_that_is_not_wanted_goes(void **state)
 {
-	static const enum attach_mode modes[] = {ATTACH_TCX, ATTACH_CLSACT};
+	const enum attach_mode *mode = *state;
 
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		agent_killed(modes[i], true, only_wm0);
-		start_with(next, modes[i], false);
-		assert_int_equal(add("wm0"), 0);
-		assert_int_equal(node_tcx_programs("wm0", HOOK_INGRESS), 0);
-		assert_false(is_pinned("wm0", HOOK_INGRESS));
-		assert_false(node_has_filter("wm0", HOOK_INGRESS, "observe_l2"));
-		assert_int_equal(node_label(), NEXT_LABEL);
-		stop(true);
-	}
+	node_needs(*mode);
+	agent_killed(*mode, true, only_wm0);
+	start_with(next, *mode, false);
+	assert_int_equal(add("wm0"), 0);
+	assert_int_equal(node_tcx_programs("wm0", HOOK_INGRESS), 0);
+	assert_false(is_pinned("wm0", HOOK_INGRESS));
+	assert_false(node_has_filter("wm0", HOOK_INGRESS, "observe_l2"));
+	assert_int_equal(node_label(), NEXT_LABEL);
 }
 
 /* ---- pins that have lost their interface ---- */
@@ -226,6 +225,7 @@ static void a_device_that_came_back_gets_a_new_link(void **state)
 	unsigned number;
 
 	(void)state;
+	node_needs(ATTACH_TCX);
 	node_run("ip link add later0 type veth peer name later1");
 	number = if_nametoindex("later0");
 	agent_killed(ATTACH_TCX, false, (const char *const[]){"later0", NULL});
@@ -246,6 +246,7 @@ static void a_link_in_another_namespace_is_not_taken_for_ours(void **state)
 	unsigned number = if_nametoindex("wm0");
 
 	(void)state;
+	node_needs(ATTACH_TCX);
 	agent_killed(ATTACH_TCX, false, only_wm0);
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	node_run("ip link add wm0 index %u type veth peer name wm1", number);
@@ -264,27 +265,23 @@ static void ignore(enum links_event event, const struct attach_interface *interf
 /* As in an agent whose configuration names wm0 alone. */
 static void what_is_not_wanted_any_more_goes(void **state)
 {
-	static const enum attach_mode modes[] = {ATTACH_TCX, ATTACH_CLSACT};
 	char *names[] = {(char *)"wm0"};
+	struct links_options options = {.names = {names, 1}, .report = ignore};
+	const enum attach_mode *mode = *state;
+	struct links *links;
 
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		struct links_options options = {.names = {names, 1}, .report = ignore};
-		struct links *links;
-
-		agent_killed(modes[i], true, (const char *const[]){"wm0", "wm1", NULL});
-		start_with(next, modes[i], true);
-		options.attach = attach;
-		assert_int_equal(links_open(&options, &links), 0);
-		assert_int_equal(node_tcx_programs("wm1", HOOK_EGRESS), 0);
-		assert_int_equal(node_tcx_programs("wm1", HOOK_INGRESS), 0);
-		assert_false(is_pinned("wm1", HOOK_EGRESS));
-		assert_false(is_pinned("wm1", HOOK_INGRESS));
-		assert_false(node_has_clsact("wm1"));
-		assert_int_equal(node_label(), NEXT_LABEL);
-		links_close(links);
-		stop(true);
-	}
+	node_needs(*mode);
+	agent_killed(*mode, true, (const char *const[]){"wm0", "wm1", NULL});
+	start_with(next, *mode, true);
+	options.attach = attach;
+	assert_int_equal(links_open(&options, &links), 0);
+	assert_int_equal(node_tcx_programs("wm1", HOOK_EGRESS), 0);
+	assert_int_equal(node_tcx_programs("wm1", HOOK_INGRESS), 0);
+	assert_false(is_pinned("wm1", HOOK_EGRESS));
+	assert_false(is_pinned("wm1", HOOK_INGRESS));
+	assert_false(node_has_clsact("wm1"));
+	assert_int_equal(node_label(), NEXT_LABEL);
+	links_close(links);
 }
 
 /* ---- going ---- */
@@ -292,6 +289,7 @@ static void what_is_not_wanted_any_more_goes(void **state)
 static void detaching_takes_the_pins_along(void **state)
 {
 	(void)state;
+	node_needs(ATTACH_TCX);
 	start_with(datapath, ATTACH_TCX, true);
 	assert_int_equal(add("wm0"), 0);
 	assert_true(is_pinned("wm0", HOOK_EGRESS));
@@ -310,6 +308,7 @@ static void cleaning_removes_ours_and_nothing_else(void **state)
 	int link;
 
 	(void)state;
+	node_needs(ATTACH_TCX);
 	node_run("ip link add other0 type veth peer name other1");
 	link = bpf_link_create(foreign, (int)if_nametoindex("wm0"), TCX_EGRESS, NULL);
 	assert_true(link >= 0);
@@ -379,6 +378,9 @@ static void the_folder_is_in_a_bpf_file_system(void **state)
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_node, drop_node)
+#define TEST_BY_BOTH(function)                            \
+	NODE_TEST_BY_TCX(function, make_node, drop_node), \
+		NODE_TEST_BY_CLSACT(function, make_node, drop_node)
 
 int main(void)
 {
@@ -388,10 +390,10 @@ int main(void)
 		TEST(a_qdisc_of_ours_is_known_later),
 		TEST(a_foreign_qdisc_is_known_later),
 		TEST(one_way_gives_way_to_the_other),
-		TEST(an_observer_that_is_not_wanted_goes),
+		TEST_BY_BOTH(an_observer_that_is_not_wanted_goes),
 		TEST(a_device_that_came_back_gets_a_new_link),
 		TEST(a_link_in_another_namespace_is_not_taken_for_ours),
-		TEST(what_is_not_wanted_any_more_goes),
+		TEST_BY_BOTH(what_is_not_wanted_any_more_goes),
 		TEST(detaching_takes_the_pins_along),
 		TEST(cleaning_removes_ours_and_nothing_else),
 		TEST(the_folder_is_held_by_one),

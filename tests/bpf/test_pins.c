@@ -232,7 +232,7 @@ static void no_packet_goes_unmarked_meanwhile(void **state)
 	pinned_close();
 	atomic_store(&over, false);
 	assert_int_equal(pthread_create(&sender, NULL, keep_sending, &wrong), 0);
-	for (int round = 0; round < 20; round++) {
+	for (int round = 0; round < (int)pinned_rounds(20); round++) {
 		pinned_open();
 		claim_all(0);
 		assert_int_equal(datapath_apply(pinned.datapath, NULL, 0), 0);

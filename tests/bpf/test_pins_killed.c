@@ -136,7 +136,7 @@ static void expect_consistent(void)
 static void killed_at_work(void **state)
 {
 	(void)state;
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (unsigned round = 0; round < pinned_rounds(ROUNDS); round++) {
 		run_and_kill(round, 1 + (uint32_t)random() % 40);
 		expect_consistent();
 	}

@@ -208,6 +208,7 @@ static void no_packet_is_unmarked(enum attach_mode mode)
 static void by_tcx(void **state)
 {
 	(void)state;
+	node_needs(ATTACH_TCX);
 	no_packet_is_unmarked(ATTACH_TCX);
 }
 

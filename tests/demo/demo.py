@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
 from lib.agent import Agent
 from lib.capture import Capture
-from lib.net import NODE_INTERFACE, Namespace, Network
+from lib.net import NODE_INTERFACE, SINKS, Namespace, Network
 from lib.packet import ENTROPY_MASK, Packet, encode_label
 from lib.send import TCP_PORT, UDP_PORT, Sink
 from lib.tls import Authority
@@ -34,6 +34,17 @@ from lib.tls import Authority
 REGISTRY = REPOSITORY / "agent/core/scitags-registry.json"
 AGENT_PORT = 50551
 CONTROLLER = "spiffe://example.org/controller"
+# What this controller needs, and no more.
+POLICY = f"""\
+rules:
+  - identity: "{CONTROLLER}"
+    role: writer
+    owner: controller
+    experiments: [cms, atlas]
+    raw_labels: true
+    destinations: ["{SINKS}"]
+    quota: 10
+"""
 MESSAGE = bytes(1000)
 MARKED_MESSAGES = 6
 
@@ -179,7 +190,7 @@ class Demo:
     def _start_agent(self, stack: contextlib.ExitStack, directory: Path) -> None:
         authority = Authority(directory)
         target = f"[{self._network.agent_address}]:{AGENT_PORT}"
-        tls = authority.agent(self._network.agent_address)
+        tls = authority.agent(self._network.agent_address, policy=POLICY)
         controller = authority.client("controller", CONTROLLER)
         options = ["--interface", NODE_INTERFACE, "--listen", target, *tls]
         agent = Agent(self._network.node, *options, binaries=self._binaries)
@@ -216,6 +227,8 @@ class Demo:
             self._print(flow, arrived, flow.own_label, marked=False)
 
     def _marked(self) -> None:
+        heading("The controller asks what it may do")
+        self._cli.show("whoami")
         heading("The controller sets marks")
         for flow in self.flows:
             if flow.options:

@@ -16,6 +16,9 @@ done
 for unit in waymarkd.service waymarkd.socket; do
 	[ -s "$prefix/lib/systemd/system/$unit" ]
 done
+for folder in sysusers.d tmpfiles.d; do
+	[ -s "$prefix/lib/$folder/waymark.conf" ]
+done
 "$prefix/libexec/waymark/make-certificates" "$prefix/certs" agent agent ::1 >"$prefix/certs.log"
 [ -s "$prefix/certs/agent.pem" ]
 

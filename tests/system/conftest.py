@@ -102,11 +102,12 @@ def start_agent(network, directory):
             *options: str,
             interface: str = NODE_INTERFACE,
             space: Namespace = network.node,
+            listen: str = "",
             **more,
         ) -> Agent:
             nonlocal count
             count += 1
-            target = f"unix:{directory}/agent-{count}.sock"
+            target = listen or f"unix:{directory}/agent-{count}.sock"
             agent = Agent(
                 space,
                 "--interface",

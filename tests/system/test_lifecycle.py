@@ -75,6 +75,37 @@ def test_until_the_marks_stand_it_says_so(begin, state_dir):
             client.set("2001:db8::1", flow_label=1)
 
 
+def test_reads_are_answered_before_the_marks_are_in_force(begin):
+    """Everything has to be programmed anew, for nothing is pinned: that takes a while."""
+    many = 60_000
+    with begin("--pin-dir", "").wait_ready() as agent, Client(agent.target) as client:
+        answer = client.replace(
+            ({"match": {"destination": f"2001:db8:1::{n:x}"}, "flow_label": n} for n in range(1, many)),
+            chunk=5000,
+        )
+        assert answer.created == many - 1
+    agent = begin("--pin-dir", "")
+    agent.wait_line(LISTENING, PATIENCE)
+    early = 0
+    with Client(agent.target) as client:
+        while True:
+            try:
+                mark = client.get("2001:db8:1::1")
+            except Refused as refused:
+                assert refused.reason == "STARTING"
+                continue
+            assert mark.flow_label == 1 and mark.revision == 1
+            counted = mark.HasField("counters")
+            try:
+                client.set("2001:db8::2", flow_label=1)
+                break
+            except Refused as refused:
+                assert (refused.code, refused.reason) == ("UNAVAILABLE", "STARTING")
+                early += not counted
+        assert client.get("2001:db8:1::1").HasField("counters")
+    assert early > 0
+
+
 def test_a_start_can_be_given_up(begin, state_dir):
     begin().wait_ready().stop()
     with open(state_dir / "waymark.mdb-lock", "r+b") as lock:

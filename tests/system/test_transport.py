@@ -48,18 +48,20 @@ def agent(start_agent, authority):
 
 
 @pytest.mark.parametrize(
-    ("file", "identity"),
+    ("file", "identity", "line"),
     [
-        ("spiffe", "spiffe://example.org/rucio"),
-        ("dns", "dns:controller.example.org"),
-        ("cn", "cn:controller"),
-        ("impostor", "cn:unix:uid=0"),
+        ("spiffe", "spiffe://example.org/rucio", 4),
+        ("dns", "dns:controller.example.org", 5),
+        ("cn", "cn:controller", 6),
+        ("impostor", "cn:unix:uid=0", 6),
     ],
 )
-def test_a_certificate_of_the_ca_is_an_admin_by_its_name(client, authority, file, identity):
+def test_a_certificate_of_the_ca_is_an_admin_by_its_name(client, authority, file, identity, line):
     with Client(TLS_TARGET, authority.client(file, identity)) as controller:
         caller = controller.stats().caller
-    assert caller == wm.Caller(identity=identity, owner=identity, role=wm.ROLE_ADMIN)
+    assert caller == wm.Caller(
+        identity=identity, owner=identity, role=wm.ROLE_ADMIN, policy_line=line
+    )
 
 
 def test_marks_belong_to_the_certificate_that_made_them(client, authority, destination):

@@ -41,7 +41,8 @@ struct engine_restored start(struct fixture *fixture)
 	struct engine_restored restored;
 
 	memcpy(options.boot_id, fixture->boot_id, sizeof(options.boot_id));
-	assert_int_equal(engine_new(&options, &fixture->engine, &restored), 0);
+	assert_int_equal(engine_new(&options, &fixture->engine), 0);
+	assert_int_equal(engine_start(fixture->engine, &restored), 0);
 	return restored;
 }
 

@@ -32,9 +32,17 @@ static int teardown(void **state)
 	return cli_teardown(state);
 }
 
+static const char *config_path(void)
+{
+	const char *path = getenv("WAYMARK_CONFIG");
+
+	assert_non_null(path);
+	return path ? path : "";
+}
+
 static void assert_file(const char *expected)
 {
-	FILE *file = fopen(getenv("WAYMARK_CONFIG"), "re");
+	FILE *file = fopen(config_path(), "re");
 	char text[1024];
 	size_t n;
 
@@ -50,11 +58,11 @@ static void test_commands(void **state)
 	struct stat status;
 
 	(void)state;
-	assert_int_equal(unlink(getenv("WAYMARK_CONFIG")), 0);
+	assert_int_equal(unlink(config_path()), 0);
 	assert_int_equal(run(ARGV("context", "set", "one", "--target", "h:1", "--tls-key=/k",
 				  "--owner", "rucio", "--timeout", "2.5")),
 			 0);
-	assert_int_equal(stat(getenv("WAYMARK_CONFIG"), &status), 0);
+	assert_int_equal(stat(config_path(), &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0600);
 	assert_int_equal(run(ARGV("context", "set", "two", "--target=h:2", "--insecure")), 0);
 	assert_int_equal(run(ARGV("context", "set", "one", "--tls-cert=/c")), 0);
@@ -95,8 +103,7 @@ static void test_relative_paths(void **state)
 	/* In the file they belong to its directory, on the command line to ours. */
 	(void)write_file("contexts: {a: {target: 'h:1', tls-ca: ca.pem}}");
 	(void)snprintf(expected, sizeof(expected), "tls-ca  %.*s/ca.pem\n",
-		       (int)(strrchr(getenv("WAYMARK_CONFIG"), '/') - getenv("WAYMARK_CONFIG")),
-		       getenv("WAYMARK_CONFIG"));
+		       (int)(strrchr(config_path(), '/') - config_path()), config_path());
 	assert_int_equal(run(ARGV("context", "show", "a")), 0);
 	assert_non_null(strstr(result.out, expected));
 	assert_int_equal(run(ARGV("context", "set", "a", "--tls-ca", "b.pem")), 0);

@@ -203,7 +203,10 @@ static void test_example(void **state)
 					   "certificate:",
 					   "key:",
 					   "client_ca:",
+					   "policy:",
 					   "registry:",
+					   "audit:",
+					   "file:",
 					   "capacity:",
 					   "marks:",
 					   "networks:",
@@ -241,7 +244,8 @@ static void test_example_in_full(void **state)
 	(void)state;
 	assert_non_null(file);
 	while (fgets(line, sizeof(line), file)) {
-		static const char *const hidden[] = {"# tls:", "#   ", "# registry:", "  # - "};
+		static const char *const hidden[] = {"# tls:",	  "# audit:",	 "#   ",
+						     "# policy:", "# registry:", "  # - "};
 		size_t used = strlen(text);
 
 		for (size_t i = 0; i < LENGTH(hidden); i++)
@@ -256,6 +260,8 @@ static void test_example_in_full(void **state)
 	assert_string_equal(config.listen.items[1], "[::]:50551");
 	assert_non_null(config.tls.client_ca);
 	assert_non_null(config.registry);
+	assert_non_null(config.policy);
+	assert_string_equal(config.audit.file, "/var/log/waymark/audit.jsonl");
 	config_done(&config);
 }
 
@@ -334,6 +340,8 @@ static const struct {
 	 "['*abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl']\n",
 	 1, "must be a pattern of at most 63 characters"},
 	{"no state folder", "state_dir: \"\"\n", 1, "state_dir \"\": must be a path"},
+	{"value of two lines", "attach: \"a\\nb\"\n", 1, "must not be quoted"},
+	{"key of two lines", "\"a\\nb\": 1\n", 1, "a?b: there is no such key"},
 	{"time without unit", "audit_interval: 60\n", 1, "must be a time in 0s..86400s"},
 	{"long time", "audit_interval: 25h\n", 1, "must be a time in 0s..86400s"},
 	{"unit alone", "audit_interval: s\n", 1, "must be a time in 0s..86400s"},
@@ -431,16 +439,20 @@ static void test_together(void **state)
 
 /* ---- changing while the agent runs ---- */
 
+enum { NOTED_MAX = 256 };
+
 static void note_key(const char *key, void *user)
 {
-	strcat(user, key);
-	strcat(user, " ");
+	char *keys = user;
+	size_t length = strlen(keys);
+
+	snprintf(keys + length, NOTED_MAX - length, "%s ", key);
 }
 
 static void test_change(void **state)
 {
 	struct config config, wanted;
-	char keys[256] = "";
+	char keys[NOTED_MAX] = "";
 
 	(void)state;
 	load_good(&config, "interfaces: [eth0]\nlog: {level: debug}\npin_dir: /a\n"

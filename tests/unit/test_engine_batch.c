@@ -269,125 +269,83 @@ static void test_validate_only(void **state)
 	assert_int_equal(marks(fixture), 1);
 }
 
-/* ---- preconditions: api.md 13 ---- */
+/* Operations that queue up behind one that holds the writer, and so are taken together. */
+struct queued {
+	struct engine_op op; /* first */
+	sem_t *done;
+	sem_t *held; /* NULL: it does not hold the writer */
+};
 
-static struct result set_if(struct fixture *fixture, const char *destination, uint32_t label,
-			    bool must_not_exist, uint64_t if_revision)
+static bool hold(struct engine_op *op)
 {
-	struct request request = request_of(UPDATE_SET, destination, "me", label);
-
-	request.update.must_not_exist = must_not_exist;
-	request.update.if_revision = if_revision;
-	return run_request(fixture, request);
+	sem_wait(((struct queued *)op)->held);
+	return true;
 }
 
-static void test_preconditions(void **state)
+static void count_done(struct engine_op *op)
 {
-	struct fixture *fixture = *state;
-	struct request request = request_of(UPDATE_CLEAR, "2001:db8::1", "me", 0);
-	struct result result = set_if(fixture, "2001:db8::1", 1, false, 3);
-
-	assert_string_equal(result.fault.reason, FAULT_REASON_REVISION_MISMATCH);
-	assert_int_equal(result.fault.code, FAULT_ABORTED);
-	request.update.if_revision = 3;
-	assert_int_equal(run_request(fixture, request).outcome, OUTCOME_ABSENT);
-	assert_int_equal(set_if(fixture, "2001:db8::1", 1, true, 0).outcome, OUTCOME_CREATED);
-	result = set_if(fixture, "2001:db8::1", 1, true, 0);
-	assert_int_equal(result.fault.code, FAULT_ALREADY_EXISTS);
-	assert_int_equal(result.there.revision, 1);
-	assert_int_equal(set_if(fixture, "2001:db8::1", 2, false, 1).outcome, OUTCOME_UPDATED);
-	result = run_request(fixture, request);
-	assert_string_equal(result.fault.reason, FAULT_REASON_REVISION_MISMATCH);
-	request.update.if_revision = 2;
-	assert_int_equal(run_request(fixture, request).outcome, OUTCOME_REMOVED);
+	sem_post(((struct queued *)op)->done);
 }
 
-/* ---- fences and quotas ---- */
-
-static struct result set_as(struct fixture *fixture, const char *destination,
-			    uint64_t election_id, bool for_other)
+static void run_together(struct fixture *fixture, struct queued queued[], size_t n)
 {
-	struct request request = request_of(UPDATE_SET, destination, "me", 1);
+	struct queued holder = {.op = batch(NULL, 0)};
+	sem_t done, held;
 
-	request.op.election_id = election_id;
-	request.op.for_other = for_other;
-	return run_request(fixture, request);
+	sem_init(&done, 0, 0);
+	sem_init(&held, 0, 0);
+	holder.held = &held;
+	holder.done = &done;
+	holder.op.wanted = hold;
+	holder.op.done = count_done;
+	engine_submit(fixture->engine, &holder.op);
+	for (size_t i = 0; i < n; i++) {
+		queued[i].done = &done;
+		queued[i].op.done = count_done;
+		engine_submit(fixture->engine, &queued[i].op);
+	}
+	sem_post(&held);
+	for (size_t i = 0; i < n + 1; i++)
+		while (sem_wait(&done) < 0)
+			;
+	sem_destroy(&done);
+	sem_destroy(&held);
 }
 
-static void test_fence(void **state)
-{
-	struct fixture *fixture = *state;
-	struct request foreign = request_of(UPDATE_SET, "2001:db8::9", "me", 1);
-
-	assert_int_equal(set_as(fixture, "2001:db8::1", 0, false).outcome, OUTCOME_CREATED);
-	assert_int_equal(set_as(fixture, "2001:db8::1", 5, false).outcome, OUTCOME_UNCHANGED);
-	assert_string_equal(set_as(fixture, "2001:db8::1", 4, false).fault.reason,
-			    FAULT_REASON_NOT_PRIMARY);
-	assert_string_equal(set_as(fixture, "2001:db8::1", 0, false).fault.reason,
-			    FAULT_REASON_NOT_PRIMARY);
-	/* A failed operation leaves its higher id. */
-	run_request(fixture, request_of(UPDATE_SET, "2001:db8::9", "you", 1));
-	foreign.op.election_id = 8;
-	assert_string_equal(run_request(fixture, foreign).fault.reason, FAULT_REASON_NOT_OWNER);
-	restart(fixture);
-	assert_int_equal(engine_owner(fixture->engine, "me").election_id, 8);
-	assert_int_equal(set_as(fixture, "2001:db8::1", 7, false).fault.code,
-			 FAULT_FAILED_PRECONDITION);
-	/* Admins are not fenced, and reset it. */
-	assert_int_equal(set_as(fixture, "2001:db8::1", 0, true).outcome, OUTCOME_UNCHANGED);
-	assert_int_equal(set_as(fixture, "2001:db8::1", 2, true).outcome, OUTCOME_UNCHANGED);
-	assert_int_equal(set_as(fixture, "2001:db8::1", 2, false).outcome, OUTCOME_UNCHANGED);
-}
-
-static void test_take_over(void **state)
+/* What is only tried tells the revision that the change before it gets. */
+static void test_validate_only_behind_a_change(void **state)
 {
 	struct fixture *fixture = *state;
-	struct engine_op op = batch(NULL, 0);
+	struct engine_update change = update_of(UPDATE_SET, "2001:db8::1", 1), trial = change;
+	struct queued queued[] = {{.op = batch(&change, 1)}, {.op = batch(&trial, 1)}};
 
-	op.election_id = 3;
-	run_op(fixture, &op);
-	assert_int_equal(op.fault.code, FAULT_NONE);
-	assert_int_equal(engine_owner(fixture->engine, "me").election_id, 3);
-	assert_int_equal(fixture->store->commits, 1);
+	queued[1].op.validate_only = true;
+	run_together(fixture, queued, 2);
+	assert_int_equal(change.revision, 1);
+	assert_int_equal(trial.outcome, OUTCOME_UNCHANGED);
+	assert_int_equal(trial.revision, 1);
+	assert_int_equal(queued[1].op.revision, 1);
 }
 
-static void test_quota(void **state)
+/* Callers that queue up share a commit, and each gets its own answer. */
+static void test_one_commit_for_many(void **state)
 {
 	struct fixture *fixture = *state;
 	struct engine_update updates[] = {
 		update_of(UPDATE_SET, "2001:db8::1", 1),
-		update_of(UPDATE_SET, "2001:db8::2", 2),
 		update_of(UPDATE_CLEAR, "2001:db8::1", 0),
-		update_of(UPDATE_SET, "2001:db8::3", 3),
+		update_of(UPDATE_SET, "2001:db8::2", 2),
 	};
-	struct engine_op op = batch(updates, 4);
+	struct queued queued[] = {{.op = batch(&updates[0], 1)},
+				  {.op = batch(&updates[1], 1)},
+				  {.op = batch(&updates[2], 1)}};
 
-	op.quota = 1;
-	run_op(fixture, &op);
-	assert_int_equal(updates[0].outcome, OUTCOME_CREATED);
-	assert_string_equal(updates[1].fault->reason, FAULT_REASON_QUOTA);
-	assert_int_equal(updates[3].outcome, OUTCOME_CREATED);
-	engine_op_done(&op);
-}
-
-/* ---- the store falls ill, and recovers by itself ---- */
-
-static void wait_for_store(struct fixture *fixture, int error)
-{
-	while (__atomic_load_n(&fixture->store_error, __ATOMIC_SEQ_CST) != error)
-		sched_yield();
-}
-
-static void test_store_is_probed(void **state)
-{
-	struct fixture *fixture = *state;
-
-	fixture->store->commit_error = -ENOSPC;
-	assert_int_equal(set(fixture, "2001:db8::1", 1).fault.code, FAULT_UNAVAILABLE);
-	wait_for_store(fixture, -ENOSPC);
-	__atomic_store_n(&fixture->store->commit_error, 0, __ATOMIC_SEQ_CST);
-	wait_for_store(fixture, 0);
-	assert_int_equal(engine_revision(fixture->engine), 0);
+	run_together(fixture, queued, 3);
+	assert_int_equal(fixture->store->commits, 1);
+	assert_int_equal(queued[0].op.revision, 1);
+	assert_int_equal(updates[1].outcome, OUTCOME_REMOVED);
+	assert_int_equal(queued[1].op.revision, 2);
+	assert_int_equal(queued[2].op.revision, 3);
 }
 
 int main(void)
@@ -403,11 +361,8 @@ int main(void)
 		TEST(test_kernel_refuses_half_way),
 		TEST(test_rollback_refused),
 		TEST(test_validate_only),
-		TEST(test_preconditions),
-		TEST(test_fence),
-		TEST(test_take_over),
-		TEST(test_quota),
-		TEST(test_store_is_probed),
+		TEST(test_validate_only_behind_a_change),
+		TEST(test_one_commit_for_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,8 @@ static int set_up_with(void **state, uint64_t history)
 	fixture_reopen(fixture->stored);
 	options.datapath = &fixture->datapath;
 	options.store = fixture->stored->store;
-	assert_int_equal(engine_new(&options, &fixture->engine, &restored), 0);
+	assert_int_equal(engine_new(&options, &fixture->engine), 0);
+	assert_int_equal(engine_start(fixture->engine, &restored), 0);
 	*state = fixture;
 	return 0;
 }
@@ -253,8 +254,11 @@ struct fold {
 static int take_change(const struct engine_change *change, void *user)
 {
 	struct fold *fold = user;
-	const struct match *match =
-		change->mark ? &change->mark->match : &change->removal->match;
+	const struct match *match;
+
+	if (!change->mark == !change->removal)
+		return -EINVAL;
+	match = change->mark ? &change->mark->match : &change->removal->match;
 
 	fold->out_of_order += change->revision <= fold->last;
 	fold->last = change->revision;

@@ -22,6 +22,7 @@ static struct fd_table *new_table(int numbers, size_t connections)
 		.first = FIRST,
 		.end = FIRST + numbers,
 		.connections = connections,
+		.of_user = 2,
 		.rest_ms = REST,
 	};
 	struct fd_table *table;
@@ -111,6 +112,24 @@ static void others_numbers_are_left_alone(void **state)
 	fd_table_free(table);
 }
 
+static void one_user_leaves_room_for_others(void **state)
+{
+	struct fd_table *table = new_table(10, 4);
+
+	(void)state;
+	assert_int_equal(place(table, 1, 0), FIRST);
+	assert_int_equal(place(table, 1, 0), FIRST + 1);
+	assert_int_equal(place(table, 1, 0), -EMFILE);
+	assert_int_equal(place(table, 2, 0), FIRST + 2);
+	/* Its place is its own again once its connection was seen closed. */
+	close(FIRST);
+	assert_int_equal(place(table, 1, 0), FIRST + 3);
+	assert_int_equal(place(table, 1, 0), -EMFILE);
+	for (int number = FIRST + 1; number <= FIRST + 3; number++)
+		close(number);
+	fd_table_free(table);
+}
+
 static void connections_are_bounded(void **state)
 {
 	struct fd_table *table = new_table(10, 2);
@@ -167,6 +186,7 @@ int main(void)
 		cmocka_unit_test(closed_numbers_rest),
 		cmocka_unit_test(others_numbers_are_left_alone),
 		cmocka_unit_test(connections_are_bounded),
+		cmocka_unit_test(one_user_leaves_room_for_others),
 		cmocka_unit_test(limit_inside_the_range),
 		cmocka_unit_test(empty_range),
 	};

@@ -92,14 +92,13 @@ static uint32_t bits_set(void)
 	return count;
 }
 
-static void buckets_are_a_power_of_two_and_four_a_mark(void **state)
+static void buckets_are_a_power_of_two_and_sixteen_a_mark(void **state)
 {
 	(void)state;
-	assert_int_equal(filter_buckets(1), 16);
-	assert_int_equal(filter_buckets(4), 16);
-	assert_int_equal(filter_buckets(5), 32);
-	assert_int_equal(filter_buckets(262144), 1 << 20);
-	assert_int_equal(filter_buckets(262145), 1 << 21);
+	assert_int_equal(filter_buckets(4), 64);
+	assert_int_equal(filter_buckets(5), 128);
+	assert_int_equal(filter_buckets(262144), 1 << 22);
+	assert_int_equal(filter_buckets(262145), 1 << 23);
 }
 
 /* Whichever octets the addresses differ in, few share a bucket: 256 balls in 4096 bins. */
@@ -336,7 +335,7 @@ static void a_rebuild_never_hides_a_live_mark(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(buckets_are_a_power_of_two_and_four_a_mark),
+		cmocka_unit_test(buckets_are_a_power_of_two_and_sixteen_a_mark),
 		cmocka_unit_test(every_octet_counts),
 		TEST(each_kind_allows_itself_alone),
 		TEST(a_shared_bucket_lasts_as_long_as_its_last_mark),

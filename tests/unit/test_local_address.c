@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -30,6 +31,21 @@ static void add_address(int fd, const char *text)
 	assert_int_equal(ioctl(fd, SIOCSIFADDR, &request), 0);
 }
 
+/* The kernel makes a new address usable from a queue of its own. */
+static void wait_for_address(const char *text)
+{
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6,
+				       .sin6_scope_id = 1}; /* for link-local ones */
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(AF_INET6, text, &address.sin6_addr), 1);
+	while (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		assert_int_equal(errno, EADDRNOTAVAIL);
+		sched_yield();
+	}
+	close(fd);
+}
+
 /* A network namespace with a loopback interface of two more addresses. */
 static int enter_namespace(void **state)
 {
@@ -45,6 +61,8 @@ static int enter_namespace(void **state)
 	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &up), 0);
 	add_address(fd, "2001:db8::1");
 	add_address(fd, "fe80::1");
+	wait_for_address("2001:db8::1");
+	wait_for_address("fe80::1");
 	return close(fd);
 }
 

@@ -61,7 +61,7 @@ static struct rpc_peer peer_of(const char *identity)
 {
 	struct rpc_peer peer = {.transport = RPC_TRANSPORT_TLS};
 
-	strcpy(peer.identity, identity);
+	snprintf(peer.identity, sizeof(peer.identity), "%s", identity);
 	return peer;
 }
 
@@ -114,7 +114,7 @@ static void test_denied_certificate(void **state)
 
 	(void)state;
 	assert_non_null(policy_find(policy, &peer));
-	strcpy(peer.fingerprint, "sha256:0123");
+	snprintf(peer.fingerprint, sizeof(peer.fingerprint), "sha256:0123");
 	assert_null(policy_find(policy, &peer));
 	policy_free(policy);
 }

@@ -27,7 +27,7 @@
 #include "ops/privileges.h"
 
 static char folder[] = "/tmp/test_privileges.XXXXXX";
-static char inside[64], outside[64], report_file[64];
+static char inside[64], outside[64], removable[64], report_file[64];
 
 static int set_up(void **state)
 {
@@ -37,7 +37,10 @@ static int set_up(void **state)
 	snprintf(inside, sizeof(inside), "%s/inside", folder);
 	snprintf(outside, sizeof(outside), "%s/outside", folder);
 	snprintf(report_file, sizeof(report_file), "%s/inside/report", folder);
-	return mkdir(inside, 0700) < 0 || mkdir(outside, 0700) < 0 ? -1 : 0;
+	snprintf(removable, sizeof(removable), "%s/removable", folder);
+	return mkdir(inside, 0700) < 0 || mkdir(outside, 0700) < 0 || mkdir(removable, 0700) < 0
+		       ? -1
+		       : 0;
 }
 
 static int tear_down(void **state)
@@ -46,22 +49,27 @@ static int tear_down(void **state)
 	unlink(report_file);
 	rmdir(inside);
 	rmdir(outside);
+	rmdir(removable);
 	return rmdir(folder);
 }
 
 /* Runs `body` in a process without privileges; its result is the exit status. */
-static int run(int (*body)(const struct privileges_report *report))
+static int run(int (*body)(const struct privileges_report *report), bool keep_net_admin)
 {
 	int status;
 	pid_t child = fork();
 
 	assert_true(child >= 0);
 	if (child == 0) {
-		const struct privileges_path paths[] = {{inside, true}, {NULL, true}};
+		const struct privileges_path paths[] = {{inside, PRIVILEGES_WRITE},
+							{removable, PRIVILEGES_REMOVE_FOLDER},
+							{NULL, PRIVILEGES_WRITE}};
+		const struct privileges_options options = {
+			.paths = paths, .n_paths = 3, .keep_net_admin = keep_net_admin};
 		struct privileges_report report;
 		char error[PRIVILEGES_ERROR_MAX];
 
-		if (privileges_drop(paths, 2, &report, error) < 0) {
+		if (privileges_drop(&options, &report, error) < 0) {
 			fprintf(stderr, "%s\n", error);
 			_exit(99);
 		}
@@ -112,11 +120,33 @@ static int look_at_capabilities(const struct privileges_report *report)
 
 static void test_no_capabilities(void **state)
 {
-	int status = run(look_at_capabilities);
+	int status = run(look_at_capabilities, false);
 
 	(void)state;
 	if (status == 77)
 		skip(); /* an old kernel makes us keep some */
+	assert_int_equal(status, 0);
+}
+
+static int look_at_net_admin(const struct privileges_report *report)
+{
+	const unsigned long long net_admin = 1ULL << 12;
+
+	if (strcmp(report->kept, "CAP_NET_ADMIN") != 0)
+		return 77;
+	if (read_status("CapEff:") != net_admin || read_status("CapPrm:") != net_admin ||
+	    read_status("CapInh:") || read_status("CapAmb:"))
+		return 1;
+	return 0;
+}
+
+static void test_what_has_to_stay(void **state)
+{
+	int status = run(look_at_net_admin, true);
+
+	(void)state;
+	if (status == 77)
+		skip(); /* an old kernel makes us keep more */
 	assert_int_equal(status, 0);
 }
 
@@ -137,6 +167,9 @@ static int open_files(const struct privileges_report *report)
 		return 2;
 	if (open(outside, O_RDONLY | O_DIRECTORY) >= 0 || errno != EACCES)
 		return 3;
+	snprintf(path, sizeof(path), "%s/folder", removable);
+	if (mkdir(path, 0700) == 0 || errno != EACCES)
+		return 6;
 	if (open("/etc/passwd", O_RDONLY) < 0)
 		return 4;
 	if (open("/etc/passwd", O_WRONLY) >= 0 || errno != EACCES)
@@ -146,7 +179,7 @@ static int open_files(const struct privileges_report *report)
 
 static void test_files(void **state)
 {
-	int status = run(open_files);
+	int status = run(open_files, false);
 
 	(void)state;
 	if (status == 77)
@@ -187,13 +220,14 @@ static int make_calls(const struct privileges_report *report)
 static void test_system_calls(void **state)
 {
 	(void)state;
-	assert_int_equal(run(make_calls), 0);
+	assert_int_equal(run(make_calls, false), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_capabilities),
+		cmocka_unit_test(test_what_has_to_stay),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_system_calls),
 	};

@@ -172,6 +172,53 @@ static void test_cancelled(void **state)
 	call_fixture_refused(FAULT_ABORTED, "CANCELLED", "");
 }
 
+static void expect_busy(void)
+{
+	call_fixture_refused(FAULT_RESOURCE_EXHAUSTED, "BUSY", "");
+	assert_int_equal(call_fixture.status.retry_after_ms, SERVICE_BUSY_RETRY_MS);
+	assert_int_equal(seen.n_updates, 0);
+}
+
+static void test_busy(void **state)
+{
+	struct requests r;
+
+	(void)state;
+	init_requests(&r);
+	call_fixture.service.queued = SERVICE_QUEUE_OPERATIONS;
+	handle_set_mark(NULL, &r.set.base);
+	expect_busy();
+	reset(state);
+	call_fixture.service.queued_octets = SERVICE_QUEUE_OCTETS;
+	handle_apply_marks(NULL, &r.apply.base);
+	expect_busy();
+}
+
+static size_t octets_in_queue;
+
+static void look_at_queue(struct engine_op *op)
+{
+	(void)op;
+	assert_int_equal(call_fixture.service.queued, SERVICE_QUEUE_OPERATIONS);
+	octets_in_queue = call_fixture.service.queued_octets;
+}
+
+/* The last place is one, and is free again afterwards. */
+static void test_counts_what_waits(void **state)
+{
+	struct requests r;
+
+	(void)state;
+	init_requests(&r);
+	call_fixture.service.queued = SERVICE_QUEUE_OPERATIONS - 1;
+	act = look_at_queue;
+	handle_apply_marks(NULL, &r.apply.base);
+	assert_int_equal(seen.n_updates, 2);
+	assert_true(octets_in_queue > 2 * sizeof(struct engine_update));
+	assert_int_equal(call_fixture.service.queued, SERVICE_QUEUE_OPERATIONS - 1);
+	assert_int_equal(call_fixture.service.queued_octets, 0);
+}
+
 /* ---- refusals of the engine ---- */
 
 static void find_foreign(struct engine_op *op)
@@ -395,6 +442,8 @@ int main(void)
 		cmocka_unit_test_setup(test_another_owner_is_for_admins, reset),
 		cmocka_unit_test_setup(test_long_owner, reset),
 		cmocka_unit_test_setup(test_cancelled, reset),
+		cmocka_unit_test_setup(test_busy, reset),
+		cmocka_unit_test_setup(test_counts_what_waits, reset),
 		cmocka_unit_test_setup(test_says_what_is_there, reset),
 		cmocka_unit_test_setup(test_store_fails, reset),
 		cmocka_unit_test_setup(test_place_of_the_lease, reset),

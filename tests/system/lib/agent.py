@@ -60,6 +60,15 @@ def _pass(passed: socket.socket | None) -> list[str]:
     return ["bash", "-c", script, "bash"]
 
 
+def _as_user(user: int) -> list[str]:
+    """Options of setpriv."""
+    if user == 0:
+        return []
+    capabilities = "-all,+bpf,+net_admin,+perfmon"
+    ids = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    return [*ids, f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}"]
+
+
 class Agent(contextlib.AbstractContextManager):
     """A running agent. Leaving the context stops it and fails if it did not end well.
 
@@ -71,28 +80,32 @@ class Agent(contextlib.AbstractContextManager):
         space: Namespace,
         *options: str,
         binaries: Path = BINARIES,
+        program: str = "waymarkd",
         environment: Mapping[str, str] = MappingProxyType({}),
         passed: socket.socket | None = None,
+        user: int = 0,
         echo: Callable[[str], None] = lambda line: None,
     ):
-        """options: of waymarkd. echo: gets every line of its log. passed: a listening socket
-        that it gets as systemd would pass it.
+        """options: of waymarkd. environment: more of it. echo: gets every line of its log. passed: a
+        listening socket that it gets as systemd would pass it. user: whom it runs as; anybody but
+        root gets the capabilities that packaging/waymarkd.service gives.
 
         Nothing outlives the agent unless options say where: nothing is pinned, and its state
         is in a folder of its own.
         """
         pins = () if "--pin-dir" in options else ("--pin-dir=",)
         self._state = tempfile.TemporaryDirectory(prefix="waymark-state-")
+        os.chown(self._state.name, user, user)
         state = () if "--state-dir" in options else ("--state-dir", self._state.name)
         self._echo = echo
         self._changed = threading.Condition()
         self._lines: list[str] = []
         self._ended = False
         self._settled = False  # somebody has seen its end already
-        self.command = [str(binaries / "waymarkd"), *pins, *state, *options]
+        self.command = [str(binaries / program), *pins, *state, *options]
         with space:
             self._process = subprocess.Popen(
-                [*_pass(passed), "setpriv", "--pdeathsig", "KILL", *self.command],
+                [*_pass(passed), "setpriv", "--pdeathsig", "KILL", *_as_user(user), *self.command],
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -124,12 +137,18 @@ class Agent(contextlib.AbstractContextManager):
         self.wait_line(_READY, _START_TIMEOUT)
         return self
 
-    def wait_line(self, pattern: re.Pattern, timeout: float) -> str:
-        """Waits for a line of the log, from the start on."""
+    @property
+    def lines(self) -> int:
+        """How many the log has."""
+        with self._changed:
+            return len(self._lines)
+
+    def wait_line(self, pattern: re.Pattern, timeout: float, after: int = 0) -> str:
+        """Waits for a line of the log, after so many from the start on."""
         end = time.monotonic() + timeout
         with self._changed:
             while True:
-                for line in self._lines:
+                for line in self._lines[after:]:
                     if pattern.search(line):
                         return line
                 if self._ended:
@@ -149,6 +168,27 @@ class Agent(contextlib.AbstractContextManager):
         if _REPORT.search(self.log):
             raise self._failure("sanitizer report")
         return status
+
+    def serves(self) -> bool:
+        """Waits until it serves. False: a failpoint came first."""
+        try:
+            self.wait_ready()
+        except AssertionError:
+            if self.wait_end() != -signal.SIGKILL:
+                raise
+            return False
+        return True
+
+    def ends_in(self, timeout: float) -> bool:
+        """Whether it ends by itself, which can only be a failpoint, within that time."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        status = self.wait_end()
+        if status != -signal.SIGKILL:
+            raise self._failure(f"exit status {status}")
+        return True
 
     def stop(self) -> None:
         """Asks it to stop; it must do so in good health."""

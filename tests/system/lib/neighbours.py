@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import json
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -46,10 +47,22 @@ def _check(result: int) -> int:
     return result
 
 
+def _query_tcx(index: int) -> int | None:
+    """How many programs hang at the tcx hook of this interface; None: the kernel has no tcx."""
+    count = ctypes.c_uint32()
+    failed = _libbpf.bpf_prog_query(index, _TCX_EGRESS, 0, None, None, ctypes.byref(count))
+    return None if failed else count.value
+
+
 def has_tcx() -> bool:
     """Does this kernel know tcx? Asked of the kernel, for versions say nothing."""
-    count = ctypes.c_uint32()
-    return _libbpf.bpf_prog_query(1, _TCX_EGRESS, 0, None, None, ctypes.byref(count)) == 0
+    return _query_tcx(1) is not None
+
+
+def count_tcx(space: Namespace, interface: str) -> int:
+    """How many programs hang on this interface by tcx, for what it sends."""
+    with space:
+        return _query_tcx(socket.if_nametoindex(interface)) or 0
 
 
 def compile_counter(directory: Path) -> Path:

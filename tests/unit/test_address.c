@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "rpc/listener.h"
+#include "rpc/address.h"
 
 static void loopback(void **state)
 {
