@@ -9,16 +9,18 @@
 /* Dead marks that are removed at a time, between other work. */
 enum { EXPIRE_MAX = 1000 };
 
-/* The marks of one lease that is over; of a shared one the lease itself once it is empty. */
+/* The marks of one lease that is over; with the last of them a shared one goes too. */
 static int end_one(struct group *group, struct lease *lease)
 {
+	const size_t refused = group->n_refused;
 	struct index_entry *entry = lease->marks;
 
-	if (!entry && lease->is_shared)
-		return lease_end(group, (struct shared_lease *)lease);
 	for (; entry && group->n_steps < EXPIRE_MAX; entry = entry->next)
 		(void)decide_removal(group, NULL, entry, REMOVAL_EXPIRED);
-	return 0;
+	if (!lease->is_shared || entry)
+		return 0;
+	group_program(group);
+	return group->n_refused == refused ? lease_end(group, (struct shared_lease *)lease) : 0;
 }
 
 int expire_chunk(struct group *group)

@@ -89,7 +89,7 @@ static void test_expiry_removes(void **state)
 static void test_dead_mark_is_created_anew(void **state)
 {
 	struct fixture *fixture = *state;
-	struct result op = set_ttl(fixture, "2001:db8::1", MS);
+	struct result op = set_ttl(fixture, "2001:db8::1", 300 * MS);
 
 	fake_find(&fixture->datapath, &op.update.match)->counters.packets = 9;
 	while (now() <= op.update.deadline)
