@@ -152,7 +152,8 @@ static void write_configuration(const struct bench_agent *agent, char path[stati
 		bench_fail("cannot write %s", path);
 	fprintf(file,
 		"capacity: {marks: %u}\nlisten: [\"%s\"]\nstate_dir: state\npin_dir: ''\n"
-		"policy: policy.yaml\nlog: {level: error}\naudit_interval: 0s\n%s",
+		"policy: policy.yaml\nlog: {level: error}\naudit_interval: 0s\n"
+		"limits: {calls_per_second: 1000000}\n%s",
 		agent->marks, agent->target, of_transport[agent->transport]);
 }
 

@@ -29,8 +29,11 @@ double report_median(const double values[], size_t n)
 
 double report_spread(const double values[], size_t n)
 {
-	double least = values[0], greatest = values[0], median = report_median(values, n);
+	double least, greatest, median = report_median(values, n);
 
+	if (n == 0)
+		return 0;
+	least = greatest = values[0];
 	for (size_t i = 1; i < n; i++) {
 		least = values[i] < least ? values[i] : least;
 		greatest = values[i] > greatest ? values[i] : greatest;
