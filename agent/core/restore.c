@@ -125,14 +125,12 @@ static int program_record(const struct store_record *record, void *user)
 static int store_leases(struct restoration *restoration)
 {
 	struct store *store = restoration->group->store;
-	struct known_lease *known, *next;
 	int r = store_begin(store);
 
-	HASH_ITER (hh, restoration->leases, known, next) {
+	for (const struct known_lease *known = restoration->leases; r == 0 && known;
+	     known = known->hh.next) {
 		struct store_lease stored;
 
-		if (r < 0)
-			break;
 		if (!known->lease) {
 			r = store_remove_lease(store, known->id);
 			continue;

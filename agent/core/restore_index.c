@@ -92,13 +92,12 @@ static int make_shared(struct group *group, struct known_lease *known)
 /* Shared ones exist without any mark. They came in the order of their ids. */
 static int make_shared_leases(struct restoration *restoration)
 {
-	struct known_lease *known, *next;
+	struct known_lease *known = restoration->leases;
 	int r = 0;
 
-	HASH_ITER (hh, restoration->leases, known, next) {
-		if (r == 0 && !known->stored.is_private)
+	for (; r == 0 && known; known = known->hh.next)
+		if (!known->stored.is_private)
 			r = make_shared(restoration->group, known);
-	}
 	return r;
 }
 
