@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,13 +69,16 @@ void fixture_reopen(struct store_fixture *fixture)
 
 int backup_beside(const struct store_fixture *fixture, const char *file)
 {
-	char error[STORE_ERROR_MAX];
-	pid_t child = fork();
+	const char *const arguments[] = {"store_backup", fixture->directory, file, NULL};
+	pid_t child;
 	int status;
 
-	if (child == 0)
-		_exit(-store_backup(fixture->directory, file, error));
-	if (child < 0 || waitpid(child, &status, 0) < 0)
+	/* Not fork() alone: what other threads hold would be held in the child for ever. */
+	status = posix_spawn(&child, STORE_BACKUP, NULL, NULL, (char *const *)arguments,
+			     environ);
+	if (status)
+		return -status;
+	if (waitpid(child, &status, 0) < 0)
 		return -errno;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }

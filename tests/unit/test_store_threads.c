@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,13 @@
 
 #include "store_fixture.h"
 
-enum { READERS = 3, BATCH = 2000, BATCHES = 60, BACKUPS = 5 };
+enum {
+	READERS = 3,
+	BATCH = 2000,
+	BATCHES = 60,
+	BACKUPS = 5,
+	BESIDE = 10, /* batches that may be written beside one backup */
+};
 
 struct reader {
 	struct store_fixture *fixture;
@@ -136,6 +143,7 @@ static void test_map_grows_within_a_transaction(void **state)
 
 struct backup {
 	struct store_fixture *fixture;
+	sem_t batches; /* that the writer may still write */
 	unsigned int taken;
 	uint64_t least[BACKUPS]; /* revision that was committed before */
 	int r;
@@ -154,10 +162,13 @@ static void *take_backups(void *argument)
 	for (unsigned int i = 0; i < BACKUPS && backup->r == 0; i++) {
 		backup_name(backup->fixture, i, file);
 		backup->least[i] = store_revision(backup->fixture->store);
+		for (int n = 0; n < BESIDE; n++)
+			sem_post(&backup->batches);
 		backup->r = backup_beside(backup->fixture, file);
 		backup->taken += backup->r == 0;
 	}
 	writing = false;
+	sem_post(&backup->batches);
 	return NULL;
 }
 
@@ -194,12 +205,14 @@ static void test_backup_under_writes(void **state)
 	uint64_t head = 0;
 
 	writing = true;
+	assert_int_equal(sem_init(&backup.batches, 0, 0), 0);
 	assert_int_equal(pthread_create(&thread, NULL, take_backups, &backup), 0);
-	do {
+	while (sem_wait(&backup.batches) == 0 && writing) {
 		commit_marks(fixture->store, head + 1, head + BATCH);
 		head += BATCH;
-	} while (writing);
+	}
 	pthread_join(thread, NULL);
+	sem_destroy(&backup.batches);
 	assert_int_equal(backup.r, 0);
 	assert_int_equal(backup.taken, BACKUPS);
 	for (unsigned int i = 0; i < BACKUPS; i++)
