@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "core/engine.h"
+#include "file_stamp.h"
 #include "ops/config.h"
 #include "policies.h"
 #include "registries.h"
@@ -31,12 +32,6 @@ struct watchdog {
 	bool is_told; /* that nobody answers */
 	uint64_t usec; /* that systemd gives; 0: there is no watchdog */
 	struct event *timer;
-};
-
-/* What tells one content of a file from another; all zero: there is none. */
-struct file_stamp {
-	uint64_t device, inode;
-	int64_t size, modified, changed;
 };
 
 struct tls_stamps {
