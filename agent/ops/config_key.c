@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "cleanup.h"
+#include "ops/number.h"
 
 #define DAY 86400
 
@@ -33,23 +34,6 @@ static const char *check_interface(const char *name)
 	return NULL;
 }
 
-/* Digits only, without leading zeros, at most `max`. -1 if it is anything else. */
-static int64_t parse_count(const char *text, uint32_t max)
-{
-	int64_t count = 0;
-
-	if (!text[0] || (text[0] == '0' && text[1]))
-		return -1;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -1;
-		count = count * 10 + *text - '0';
-		if (count > max)
-			return -1;
-	}
-	return count;
-}
-
 static const char *check_listen(const char *address)
 {
 	const char *colon = strrchr(address, ':');
@@ -62,7 +46,7 @@ static const char *check_listen(const char *address)
 			return "must be unix: and an absolute path of at most 107 octets";
 		return NULL;
 	}
-	if (host == 0 || parse_count(colon + 1, UINT16_MAX) < 0 || strpbrk(address, " \t\n/"))
+	if (host == 0 || number_parse(colon + 1, UINT16_MAX) < 0 || strpbrk(address, " \t\n/"))
 		return "must be unix:/path, host:port or [IPv6 address]:port";
 	if (address[0] == '[' ? !has_brackets : memchr(address, ':', host) != NULL)
 		return "must have brackets around the IPv6 address";
@@ -193,7 +177,7 @@ static int set_bool(bool *member, const char *value, char error[static CONFIG_ER
 static int set_count(const struct config_key *key, uint32_t *member, const char *value,
 		     char error[static CONFIG_ERROR_MAX])
 {
-	int64_t count = parse_count(value, key->max);
+	int64_t count = number_parse(value, key->max);
 
 	if (count < 1)
 		return config_refuse(error, "must be a whole number in 1..%u", key->max);
@@ -204,21 +188,12 @@ static int set_count(const struct config_key *key, uint32_t *member, const char 
 static int set_duration(const struct config_key *key, uint32_t *member, const char *value,
 			char error[static CONFIG_ERROR_MAX])
 {
-	static const char units[] = "smh";
-	static const uint32_t seconds[] = {1, 60, 3600};
-	size_t length = strlen(value);
-	const char *unit = length > 1 && length < 12 ? strchr(units, value[length - 1]) : NULL;
-	char digits[12] = "";
-	int64_t count = -1;
+	int64_t seconds = number_parse_duration(value, "smh", key->max);
 
-	if (unit) {
-		memcpy(digits, value, length - 1);
-		count = parse_count(digits, key->max / seconds[unit - units]);
-	}
-	if (count < 0)
+	if (seconds < 0)
 		return config_refuse(error, "must be a time in 0s..%us, with s, m or h",
 				     key->max);
-	*member = (uint32_t)count * seconds[unit - units];
+	*member = (uint32_t)seconds;
 	return 0;
 }
 
