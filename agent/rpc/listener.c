@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "cleanup.h"
 #include "now.h"
@@ -302,12 +301,9 @@ const char *rpc_server_probe(struct rpc_server *server)
 static void listener_accepted(void *user, int fd, const struct ucred *peer)
 {
 	const struct listener *listener = user;
-	struct timespec now;
-	int number;
+	const int number = fd_table_place(listener->server->fds, fd, peer,
+					  now_on(CLOCK_MONOTONIC) / MILLISECOND);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	number = fd_table_place(listener->server->fds, fd, peer,
-				now.tv_sec * 1000 + now.tv_nsec / 1000000);
 	if (number < 0)
 		close(fd);
 	else

@@ -16,8 +16,6 @@
 #include "rpc/signals.h"
 #include "service/service.h"
 
-#define MILLISECOND (NANOSECONDS / 1000)
-
 /* Between two looks for changes, and how much longer than a look itself: marks are set in the
  * meantime. A second hand is fast enough for whoever has that many watches. */
 #define PAUSE_MIN (10 * MILLISECOND)
