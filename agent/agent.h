@@ -20,6 +20,7 @@
 struct audit_log;
 struct event;
 struct event_base;
+struct evhttp;
 struct links;
 struct pin_folder;
 struct store;
@@ -67,6 +68,7 @@ struct agent {
 	struct service service;
 	struct rpc_service methods;
 	struct rpc_server *server;
+	struct evhttp *metrics; /* NULL: none */
 	struct watchdog watchdog;
 	struct upkeep upkeep;
 	bool answering; /* drain is due */
@@ -142,6 +144,11 @@ int agent_make_server(struct agent *agent);
 int agent_start_server(struct agent *agent);
 /* Everything answers, and health says so. */
 int agent_open_doors(struct agent *agent);
+
+/* ---- metrics.c ---- */
+
+/* Listens, if it is to; the main loop answers. */
+int agent_open_metrics(struct agent *agent);
 
 /* ---- watchdog.c ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/config_key.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -12,6 +13,10 @@
 #include "ops/number.h"
 
 #define DAY 86400
+
+#define METRICS_WANTED                                                                      \
+	"must be a port of loopback, 127.0.0.1:port or [::1]:port: metrics have no access " \
+	"control"
 
 /* ---- what an item of a list may look like ---- */
 
@@ -50,6 +55,25 @@ static const char *check_listen(const char *address)
 		return "must be unix:/path, host:port or [IPv6 address]:port";
 	if (address[0] == '[' ? !has_brackets : memchr(address, ':', host) != NULL)
 		return "must have brackets around the IPv6 address";
+	return NULL;
+}
+
+/* Who reads metrics is not asked who they are. */
+static const char *check_loopback(const char *address)
+{
+	const char *const v4 = "127.", *const v6 = "[::1]:";
+	const char *colon = strrchr(address, ':');
+	char host[INET_ADDRSTRLEN] = "";
+	struct in_addr parsed;
+
+	if (strncmp(address, v6, strlen(v6)) == 0)
+		return number_parse(address + strlen(v6), UINT16_MAX) > 0 ? NULL
+									  : METRICS_WANTED;
+	if (colon && (size_t)(colon - address) < sizeof(host))
+		memcpy(host, address, (size_t)(colon - address));
+	if (strncmp(host, v4, strlen(v4)) != 0 || inet_pton(AF_INET, host, &parsed) != 1 ||
+	    number_parse(colon + 1, UINT16_MAX) < 1)
+		return METRICS_WANTED;
 	return NULL;
 }
 
@@ -94,6 +118,7 @@ static const struct config_key keys[] = {
 	{"registry", CONFIG_PATH, AT(registry), .is_live = true},
 	{"policy", CONFIG_PATH, AT(policy), .is_live = true},
 	{"audit.file", CONFIG_PATH, AT(audit.file)},
+	{"metrics.listen", CONFIG_TEXT, AT(metrics.listen), .check = check_loopback},
 	{"capacity.marks", CONFIG_COUNT, AT(capacity.marks), .max = CONFIG_MARKS_MAX},
 	{"capacity.networks", CONFIG_COUNT, AT(capacity.networks), .max = CONFIG_NETWORKS_MAX},
 	{"limits.calls_per_second", CONFIG_COUNT, AT(limits.calls_per_second),
@@ -166,6 +191,22 @@ static int set_path(const struct config_key *key, char **member, const char *pat
 	return 0;
 }
 
+static int set_text(const struct config_key *key, char **member, const char *value,
+		    char error[static CONFIG_ERROR_MAX])
+{
+	const char *why = key->check(value);
+	char *copy;
+
+	if (why)
+		return config_refuse(error, "%s", why);
+	copy = strdup(value);
+	if (!copy)
+		return config_refuse(error, "no memory");
+	free(*member);
+	*member = copy;
+	return 0;
+}
+
 static int set_bool(bool *member, const char *value, char error[static CONFIG_ERROR_MAX])
 {
 	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
@@ -226,6 +267,8 @@ int config_key_set(const struct config_key *key, struct config *config, const ch
 	switch (key->type) {
 	case CONFIG_TEXT_LIST:
 		return add_item(key, member, value, error);
+	case CONFIG_TEXT:
+		return set_text(key, member, value, error);
 	case CONFIG_PATH:
 		return set_path(key, member, value, directory, error);
 	case CONFIG_BOOL:

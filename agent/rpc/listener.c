@@ -72,8 +72,7 @@ static size_t share(size_t fds, size_t wanted)
 	return wanted < half ? wanted : half;
 }
 
-/* Before the C core listens. */
-static int tcp_gate(void)
+int rpc_guard_tcp(void)
 {
 	size_t fds = 0;
 	int err = raise_limit(&fds);
@@ -110,7 +109,7 @@ static int listen_tcp(struct rpc_server *server, struct listener *listener, cons
 	} else {
 		credentials = grpc_insecure_server_credentials_create();
 	}
-	err = tcp_gate();
+	err = rpc_guard_tcp();
 	if (err) {
 		snprintf(error, size, "%s: cannot count connections: %s", address,
 			 strerror(-err));

@@ -255,6 +255,11 @@ void watch_hub_published(struct watch_hub *hub)
 	call_hub(hub, CALL_FOR_NEWS);
 }
 
+unsigned int watch_hub_count(struct watch_hub *hub)
+{
+	return atomic_load(&hub->n_watchers);
+}
+
 int watch_hub_add(struct watch_hub *hub, struct rpc_call *call, const struct watch_start *start)
 {
 	struct watcher *watcher;
