@@ -40,7 +40,7 @@ static void word_of(const ProtobufCEnumDescriptor *type, int value, const char *
 	const char *name = entry ? entry->name + strlen(prefix) : "";
 	size_t length = 0;
 
-	for (; name[length] && length < WORD_MAX - 1; length++)
+	for (; length < WORD_MAX - 1 && name[length]; length++)
 		ret[length] = (char)tolower((unsigned char)name[length]);
 	ret[length] = '\0';
 }
