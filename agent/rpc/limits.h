@@ -16,8 +16,9 @@
 #define RPC_STREAMS_MAX 100
 
 /* Calls that can arrive for one method between two turns of the queue without being put on
- * the C core's slow path. A slot is some hundred bytes and is armed again at once. */
-#define RPC_SLOTS 64
+ * the C core's slow path, which only costs a lock. A slot is armed again at once. The C core of
+ * Debian looks through all slots, of every method, whenever a call makes a step. */
+#define RPC_SLOTS 8
 
 /* From accept to the end of TLS: a silent connection must not hold a descriptor. */
 #define RPC_HANDSHAKE_MS 5000
