@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "now.h"
+
 /* Hosts have some tens of addresses; with thousands every tenth stranger is asked for. */
 #define FILTER_BITS 32768
 
@@ -26,6 +28,7 @@ static _Thread_local struct {
 	bool has_prefix; /* some local addresses are not listed one by one */
 	int questions, changes; /* sockets */
 	uint32_t number; /* of the last question */
+	int64_t looked; /* for changes */
 	uint64_t filter[FILTER_BITS / 64];
 } own;
 
@@ -138,8 +141,7 @@ static bool changes_table(const struct question *message, ssize_t size)
 	       message->route.rtm_table == RT_TABLE_LOCAL;
 }
 
-/* False: the filter says nothing. */
-static bool update(void)
+static void read_changes(void)
 {
 	struct question message;
 	ssize_t size;
@@ -148,6 +150,17 @@ static bool update(void)
 	       errno == ENOBUFS)
 		if (changes_table(&message, size))
 			own.is_known = false;
+}
+
+/* Changes are looked for once in a tick of the clock. False: the filter says nothing. */
+static bool update(void)
+{
+	const int64_t now = now_on(CLOCK_MONOTONIC_COARSE);
+
+	if (own.is_known && now == own.looked)
+		return true;
+	own.looked = now;
+	read_changes();
 	if (!own.is_known)
 		read_table();
 	return own.is_known;

@@ -76,6 +76,12 @@ static bool is_local(const char *text)
 	return local_address(address);
 }
 
+static void wait_until(const char *text, bool wanted)
+{
+	while (is_local(text) != wanted)
+		sched_yield();
+}
+
 static void need_root(void)
 {
 	if (geteuid() != 0)
@@ -123,9 +129,9 @@ static void test_addresses_that_come_and_go(void **state)
 	add_address(fd, "2001:db8::9");
 	close(fd);
 	wait_for_address("2001:db8::9");
-	assert_true(is_local("2001:db8::9"));
+	wait_until("2001:db8::9", true);
 	remove_address("2001:db8::9");
-	assert_false(is_local("2001:db8::9"));
+	wait_until("2001:db8::9", false);
 }
 
 /* More at once than the socket that tells of changes holds. */
@@ -146,7 +152,7 @@ static void test_many_addresses(void **state)
 	for (int i = 0; i < 200; i++) {
 		snprintf(text, sizeof(text), "2001:db8:2::%x", i);
 		wait_for_address(text);
-		assert_true(is_local(text));
+		wait_until(text, true);
 	}
 	assert_false(is_local("2001:db8:2::1:1"));
 }
@@ -194,7 +200,7 @@ static void test_prefixes(void **state)
 	need_root();
 	assert_false(is_local("2001:db8:3::5"));
 	add_local_prefix("2001:db8:3::", 64);
-	assert_true(is_local("2001:db8:3::5"));
+	wait_until("2001:db8:3::5", true);
 	assert_false(is_local("2001:db8:4::5"));
 }
 
