@@ -46,6 +46,10 @@
  * the largest size. */
 #define RPC_BUFFERS_MAX (128 * 1024 * 1024)
 
+/* A request of more octets may take some tenths of a millisecond to check and to unpack:
+ * another thread answers the calls that come meanwhile. */
+#define RPC_BRIEF_MAX 4096
+
 /* Memory that unpacking one message may take, RPC_ARENA_BASE + RPC_ARENA_FACTOR x its length
  * and never more than RPC_ARENA_MAX. Honest requests need up to 10 times their length;
  * protobuf-c can be made to take 56 times. */
