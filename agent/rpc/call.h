@@ -26,6 +26,9 @@ struct rpc_method {
 	enum rpc_kind kind;
 	/* Health and reflection answer every peer; others only whom `admit` lets in. */
 	bool public_access;
+	/* Its callbacks may run for more than a tenth of a millisecond, whatever the size of
+	 * the request: then the calls that come meanwhile do not wait for them. */
+	bool takes_long;
 	int needs; /* for `admit`, which knows what it means */
 	const ProtobufCMessageDescriptor *request, *response;
 	/* Client and bidi streams: a client that sends nothing for so long, while a message is

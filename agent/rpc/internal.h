@@ -119,19 +119,15 @@ struct rpc_call {
 	struct rpc_final final;
 };
 
-/* One that serves the completion queue. */
-struct rpc_thread {
-	struct rpc_server *server;
-	pthread_t thread;
-	_Atomic int64_t turned; /* when it came back to the queue; ms on CLOCK_MONOTONIC */
-};
-
 struct rpc_server {
 	struct rpc_options options;
 	grpc_server *core;
 	grpc_completion_queue *queue;
 	struct rpc_thread *threads;
 	size_t n_threads;
+	pthread_mutex_t lead_lock; /* taken last of all; is_led */
+	pthread_cond_t lead_free;
+	bool is_led; /* one of the threads waits for events, or handles one */
 	bool started;
 
 	const struct rpc_service *services[RPC_SERVICES_MAX];
@@ -191,6 +187,17 @@ void idle_await(struct rpc_call *call);
 void idle_arrived(struct rpc_call *call);
 /* CALL_IDLE was delivered: ends the call, unless something has arrived meanwhile. */
 void idle_end(struct rpc_call *call);
+
+/* threads.c: which of them serves the completion queue. */
+int threads_init(struct rpc_server *server, size_t n);
+void threads_done(struct rpc_server *server);
+int threads_start(struct rpc_server *server, size_t n);
+/* Of those that were started; the queue is shut down. */
+void threads_join(struct rpc_server *server);
+/* Without threads: handles the next event. False: the queue is shut down and empty. */
+bool threads_turn(struct rpc_server *server);
+/* What this thread does now may take long: another one serves the queue meanwhile. */
+void threads_hand_over(void);
 
 /* deliver.c: hands events (or 0: only looks again) to the handler, one at a time for a call,
  * on this thread unless another one is at it. */
