@@ -40,10 +40,10 @@ static int add_record(const struct store_record *record, void *user)
 
 	page->last = record->revision;
 	if (record->mark) {
-		change->mark = *record->mark;
+		mark_copy(&change->mark, record->mark);
 		change->is_removal = false;
 	} else if (record->revision > page->removals_after) {
-		change->removal = *record->removal;
+		removal_copy(&change->removal, record->removal);
 		change->is_removal = true;
 	}
 	if (record->mark || record->revision > page->removals_after) {

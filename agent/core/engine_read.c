@@ -94,7 +94,7 @@ static int add_to_page(const struct store_record *record, void *user)
 	struct scan_page *page = user;
 
 	if (record->mark)
-		page->found[page->n++].mark = *record->mark;
+		mark_copy(&page->found[page->n++].mark, record->mark);
 	page->last = record->revision;
 	return ++page->records == SCAN_RECORDS || page->n == SCAN_MARKS;
 }

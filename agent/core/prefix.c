@@ -157,23 +157,22 @@ static int refuse_host_bits(const struct reader *reader, const uint8_t address[1
 			     reader->text, right);
 }
 
-/* -1: none. */
-static int hex_value(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	digit |= 0x20;
-	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
+/* Values of hexadecimal digits, + 1. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 /* Up to four digits; the end of what was read. */
 static const char *read_group(const char *text, uint16_t *ret)
 {
-	unsigned int group = 0;
-	int value;
+	const char *const end = text + 4;
+	unsigned int group = 0, value;
 
-	for (int i = 0; i < 4 && (value = hex_value(*text)) >= 0; i++, text++)
-		group = group << 4 | (unsigned int)value;
+	for (; text < end && (value = hex_values[(uint8_t)*text]) != 0; text++)
+		group = group << 4 | (value - 1);
 	*ret = (uint16_t)group;
 	return text;
 }

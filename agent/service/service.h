@@ -22,10 +22,10 @@ struct watch_hub;
 
 /* Marks, or leases, in a page at most. On the wire a mark has at most SERVICE_MARK_OCTETS, so
  * that no page nears what clients take. */
-#define SERVICE_PAGE_MAX 4000
+#define SERVICE_PAGE_MAX 3000
 #define SERVICE_MARK_OCTETS 1024
 
-_Static_assert(3000 *SERVICE_MARK_OCTETS <= 3 * 1024 * 1024, "a page fits");
+_Static_assert(SERVICE_PAGE_MAX *SERVICE_MARK_OCTETS <= 3 * 1024 * 1024, "a page fits");
 
 /* Items in a page that a request asks for so. */
 static inline uint32_t service_page_size(uint32_t asked)

@@ -77,9 +77,9 @@ static int add_change(const struct engine_change *change, void *user)
 	added->is_removal = change->removal != NULL;
 	added->deadline = change->deadline;
 	if (change->removal)
-		added->removal = *change->removal;
+		removal_copy(&added->removal, change->removal);
 	else
-		added->mark = *change->mark;
+		mark_copy(&added->mark, change->mark);
 	return page->n == WATCH_EVENTS_MAX;
 }
 

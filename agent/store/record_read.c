@@ -50,7 +50,7 @@ static inline int read_fields(struct wire wire, read_field *each, void *into)
 	while (wire_left(&wire)) {
 		struct wire_field field;
 
-		if (wire_next(&wire, &field) < 0 || each(&field, into) < 0)
+		if (wire_next(&wire, &field) || each(&field, into) < 0)
 			return -EBADMSG;
 	}
 	return 0;
@@ -233,10 +233,13 @@ static int read_mark_field(const struct wire_field *field, void *into)
 	}
 }
 
+/* Here and below texts are only cut to nothing: their arrays are most of a record. */
 static int read_mark(struct wire wire, struct mark *ret)
 {
 	struct mark_reader reader = {.mark = ret};
 
+	memset(ret, 0, offsetof(struct mark, cookie) + 1);
+	ret->owner[0] = '\0';
 	if (read_fields(wire, read_mark_field, &reader) < 0 || !reader.has_match ||
 	    !reader.has_time)
 		return -EBADMSG;
@@ -295,6 +298,7 @@ static int read_removal(struct wire wire, struct removal *ret)
 {
 	struct removal_reader reader = {.removal = ret};
 
+	memset(ret, 0, offsetof(struct removal, owner) + 1);
 	if (read_fields(wire, read_removal_field, &reader) < 0 || !reader.has_match ||
 	    !reader.has_counters || ret->reason < 1)
 		return -EBADMSG;
@@ -352,13 +356,15 @@ int record_read(uint64_t revision, const void *bytes, size_t size, struct record
 {
 	struct record_reader reader = {.record = ret};
 
-	memset(ret, 0, sizeof(*ret));
+	ret->supersedes = 0;
 	if (read_fields(wire_of(bytes, size), read_record_field, &reader) < 0 ||
 	    !reader.has_change || ret->supersedes >= revision)
 		return -EBADMSG;
 	if (ret->is_removal) {
+		if (read_removal(reader.change, &ret->removal) < 0)
+			return -EBADMSG;
 		ret->removal.revision = revision;
-		return read_removal(reader.change, &ret->removal);
+		return 0;
 	}
 	if (read_mark(reader.change, &ret->mark) < 0 || ret->mark.revision != revision)
 		return -EBADMSG;

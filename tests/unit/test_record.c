@@ -10,6 +10,7 @@
 #include <waymark/store/v1/store.pb-c.h>
 
 #include "draw.h"
+#include "same_mark.h"
 #include "store/record.h"
 
 /* ---- there and back ---- */
@@ -30,7 +31,7 @@ static void test_marks_come_back(void **state)
 		assert_int_equal(record_read(mark.revision, bytes, size, &record), 0);
 		assert_false(record.is_removal);
 		assert_int_equal(record.supersedes, supersedes);
-		assert_memory_equal(&record.mark, &mark, sizeof(mark));
+		expect_same_mark(&record.mark, &mark);
 	}
 }
 
@@ -47,7 +48,7 @@ static void test_removals_come_back(void **state)
 		assert_int_equal(record_read(removal.revision, bytes, size, &record), 0);
 		assert_true(record.is_removal);
 		assert_int_equal(record.supersedes, removal.revision - 1);
-		assert_memory_equal(&record.removal, &removal, sizeof(removal));
+		expect_same_removal(&record.removal, &removal);
 	}
 }
 
