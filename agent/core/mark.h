@@ -87,14 +87,14 @@ struct removal {
 static inline void mark_copy(struct mark *to, const struct mark *from)
 {
 	memcpy(to, from, offsetof(struct mark, cookie));
-	strcpy(to->cookie, from->cookie);
-	strcpy(to->owner, from->owner);
+	memcpy(to->cookie, from->cookie, strlen(from->cookie) + 1);
+	memcpy(to->owner, from->owner, strlen(from->owner) + 1);
 }
 
 static inline void removal_copy(struct removal *to, const struct removal *from)
 {
 	memcpy(to, from, offsetof(struct removal, owner));
-	strcpy(to->owner, from->owner);
+	memcpy(to->owner, from->owner, strlen(from->owner) + 1);
 }
 
 /* Do both write the same bits? */

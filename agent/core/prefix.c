@@ -302,7 +302,7 @@ static int read_prefix(const struct reader *reader, uint8_t ret_address[16],
 
 	if (r == 0)
 		r = read_length(reader, &length);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (has_host_bits(address, length))
 		return refuse_host_bits(reader, address, length);
@@ -323,7 +323,7 @@ int prefix_parse(const char *text, const char *field, uint8_t ret_address[16],
 	uint8_t address[16], length;
 	int r = read_prefix(&reader, address, &length);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (length == PREFIX_LENGTH_MAX && is_unspecified(address))
 		return refuse(&reader, FAULT_REASON_INVALID_ADDRESS,
@@ -340,7 +340,7 @@ int prefix_parse_source(const char *text, const char *field, uint8_t ret_address
 	uint8_t address[16], length;
 	int r = read_prefix(&reader, address, &length);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (length != PREFIX_LENGTH_MAX)
 		return refuse(&reader, FAULT_REASON_INVALID_ADDRESS,

@@ -72,7 +72,8 @@ int engine_scan(struct engine *engine, uint64_t after,
 
 	(void)engine;
 	for (uint64_t at = after + 1; r == 0 && at <= MARKS; at++) {
-		const struct engine_mark found = {.mark = some_mark(at), .deadline = at % 2};
+		const struct engine_mark found = {.mark = some_mark(at),
+						  .deadline = (int64_t)(at % 2)};
 
 		r = each(&found, user);
 	}

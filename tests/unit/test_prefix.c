@@ -57,9 +57,10 @@ static void reads_as_inet_pton(void **state)
 		struct fault fault;
 		bool is_address;
 
-		for (int n = rand_r(&seed) % 15; n >= 0; n--)
-			strcat(text,
-			       parts[n % 2 ? 0 : (unsigned int)rand_r(&seed) % LENGTH(parts)]);
+		for (int n = rand_r(&seed) % 8, end = 0; n >= 0; n--)
+			end += sprintf(text + end, "%s%s",
+				       parts[(unsigned int)rand_r(&seed) % LENGTH(parts)],
+				       n > 0 ? ":" : "");
 		is_address = inet_pton(AF_INET6, text, wanted) == 1 &&
 			     !IN6_IS_ADDR_V4MAPPED((struct in6_addr *)wanted) &&
 			     !IN6_IS_ADDR_UNSPECIFIED((struct in6_addr *)wanted);

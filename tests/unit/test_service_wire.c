@@ -44,7 +44,7 @@ static Waymark__V1__Mark *written(const struct mark *mark, const struct traffic_
 	uint8_t octets[WIRE_MARK_ROOM];
 	struct wire wire = {.at = octets,
 			    .end = wire_put_mark(octets, 7, mark, registry, &state)};
-	struct wire_field field;
+	struct wire_field field = {.number = 0};
 	Waymark__V1__Mark *message;
 
 	assert_in_range(wire_left(&wire), 1, SERVICE_MARK_OCTETS);
