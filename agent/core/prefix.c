@@ -216,7 +216,9 @@ static const char *read_plain_address(const char *text, uint8_t ret[16])
 	int n, gap;
 	const char *end = read_groups(text, groups, &n, &gap);
 
-	if (!end || (*end && *end != '/') || strnlen(end, 5) > 4 || (gap < 0) != (n == 8))
+	if (!end || (gap < 0) != (n == 8))
+		return NULL;
+	if (*end && (*end != '/' || strnlen(end, 5) > 4))
 		return NULL;
 	memset(ret, 0, 16);
 	for (int i = 0; i < n; i++) {
