@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "core/engine.h"
+#include "file_stamp.h"
 #include "ops/config.h"
 #include "policies.h"
 #include "registries.h"
@@ -19,6 +20,7 @@
 struct audit_log;
 struct event;
 struct event_base;
+struct evhttp;
 struct links;
 struct pin_folder;
 struct store;
@@ -31,12 +33,6 @@ struct watchdog {
 	bool is_told; /* that nobody answers */
 	uint64_t usec; /* that systemd gives; 0: there is no watchdog */
 	struct event *timer;
-};
-
-/* What tells one content of a file from another; all zero: there is none. */
-struct file_stamp {
-	uint64_t device, inode;
-	int64_t size, modified, changed;
 };
 
 struct tls_stamps {
@@ -72,6 +68,7 @@ struct agent {
 	struct service service;
 	struct rpc_service methods;
 	struct rpc_server *server;
+	struct evhttp *metrics; /* NULL: none */
 	struct watchdog watchdog;
 	struct upkeep upkeep;
 	bool answering; /* drain is due */
@@ -147,6 +144,11 @@ int agent_make_server(struct agent *agent);
 int agent_start_server(struct agent *agent);
 /* Everything answers, and health says so. */
 int agent_open_doors(struct agent *agent);
+
+/* ---- metrics.c ---- */
+
+/* Listens, if it is to; the main loop answers. */
+int agent_open_metrics(struct agent *agent);
 
 /* ---- watchdog.c ---- */
 

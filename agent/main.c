@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/http.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -87,12 +88,13 @@ static bool is_stopping(struct agent *agent)
  * marks until ours knows them. Privileges go as soon as the programs are loaded, and before
  * there is a second thread. */
 static int (*const steps[])(struct agent *agent) = {
-	agent_load_registry,  agent_load_policy,     agent_open_audit,
-	agent_hold_namespace, agent_open_pins,	     agent_load_datapath,
-	agent_prepare_attach, agent_drop_privileges, agent_start_audit,
-	agent_make_server,    agent_start_server,    agent_open_store,
-	agent_read_marks,     agent_start_engine,    agent_attach_interfaces,
-	agent_start_watchdog, agent_start_upkeep,    agent_open_doors,
+	agent_load_registry,	 agent_load_policy,	agent_open_audit,
+	agent_hold_namespace,	 agent_open_pins,	agent_load_datapath,
+	agent_prepare_attach,	 agent_drop_privileges, agent_start_audit,
+	agent_make_server,	 agent_open_metrics,	agent_start_server,
+	agent_open_store,	 agent_read_marks,	agent_start_engine,
+	agent_attach_interfaces, agent_start_watchdog,	agent_start_upkeep,
+	agent_open_doors,
 };
 
 static int run(struct agent *agent)
@@ -150,6 +152,9 @@ static void done(struct agent *agent)
 		sd_notify(0, "STOPPING=1");
 		rpc_server_drain(agent->server, DRAIN_MS);
 	}
+	/* Its pages read all that follows. */
+	if (agent->metrics)
+		evhttp_free(agent->metrics);
 	/* It reads what the engine has, and the engine calls it until its own end. */
 	watch_hub_stop(agent->watches);
 	engine_free(agent->engine);

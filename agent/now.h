@@ -6,6 +6,7 @@
 #include <time.h>
 
 #define NANOSECONDS INT64_C(1000000000) /* in a second */
+#define MILLISECOND (NANOSECONDS / 1000) /* ns */
 
 /* What a clock says, in ns. */
 static inline int64_t now_on(clockid_t clock)

@@ -15,8 +15,8 @@ void policies_done(struct policies *policies)
 	*policies = (struct policies){.items = NULL};
 }
 
-int policies_load(struct policies *policies, const char *path, const struct registry *registry,
-		  char *error)
+static int add(struct policies *policies, const char *path, const struct registry *registry,
+	       char *error)
 {
 	struct policy **items =
 		reallocarray(policies->items, policies->n + 1, sizeof(struct policy *));
@@ -30,6 +30,25 @@ int policies_load(struct policies *policies, const char *path, const struct regi
 	if (r == -ENOMEM)
 		snprintf(error, POLICY_ERROR_MAX, "no memory for the policy");
 	policies->n += r == 0;
+	return r;
+}
+
+int policies_load(struct policies *policies, const char *path, const struct registry *registry,
+		  char *error)
+{
+	const struct file_stamp file = file_stamp_of(path);
+	const bool is_missing = path && file_stamp_is_none(&file);
+	int r;
+
+	/* If it is missing, reading says so. */
+	if (policies->n > 0 && !is_missing && registry == policies->registry &&
+	    file_stamp_equal(&file, &policies->file))
+		return 0;
+	r = add(policies, path, registry, error);
+	if (r == 0) {
+		policies->file = file;
+		policies->registry = registry;
+	}
 	return r;
 }
 

@@ -16,13 +16,6 @@ void registries_done(struct registries *registries)
 	*registries = (struct registries){.items = NULL};
 }
 
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 static int add(struct registries *registries, const char *path, struct fault *fault)
 {
 	struct registry **items =
@@ -39,14 +32,12 @@ static int add(struct registries *registries, const char *path, struct fault *fa
 
 int registries_load(struct registries *registries, const char *path, struct fault *fault)
 {
-	struct stat file = {.st_ino = 0};
+	const struct file_stamp file = file_stamp_of(path);
+	const bool is_missing = path && file_stamp_is_none(&file);
 	int r;
 
-	/* Before it is read: what is written meanwhile is read again next time. If it is not
-	 * there, reading says so. */
-	if (path && stat(path, &file) < 0)
-		file = (struct stat){.st_ino = 0};
-	else if (registries->n > 0 && is_same(&file, &registries->file))
+	/* If it is missing, reading says so. */
+	if (registries->n > 0 && !is_missing && file_stamp_equal(&file, &registries->file))
 		return 0;
 	r = add(registries, path, fault);
 	if (r == 0)

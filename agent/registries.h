@@ -8,7 +8,8 @@
 #define WAYMARK_REGISTRIES_H
 
 #include <stddef.h>
-#include <sys/stat.h>
+
+#include "file_stamp.h"
 
 struct fault;
 struct registry;
@@ -16,7 +17,7 @@ struct registry;
 struct registries {
 	struct registry **items; /* the newest last */
 	size_t n;
-	struct stat file; /* of the newest one, when it was read; builtin: zero */
+	struct file_stamp file; /* of the newest one, when it was read; builtin: none */
 };
 
 void registries_done(struct registries *registries);

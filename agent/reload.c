@@ -3,15 +3,16 @@
  * SIGHUP: configuration, registry, policy and certificates are read again. All of it is read
  * before any of it counts, so that a bad file changes nothing.
  */
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "agent.h"
 #include "cleanup.h"
 #include "core/fault.h"
 #include "datapath/links.h"
+#include "now.h"
 #include "ops/audit_log.h"
 #include "ops/log.h"
 #include "ops/options.h"
@@ -86,11 +87,7 @@ static void apply(struct agent *agent, struct config *wanted)
 /* systemd pairs RELOADING with the READY after it by the clock. */
 static void tell_reloading(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-		   now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, now_on(CLOCK_MONOTONIC) / 1000);
 }
 
 void agent_reload(struct agent *agent)

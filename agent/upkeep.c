@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent.h"
 #include "now.h"
@@ -26,37 +25,18 @@
 #define WARN_DAYS 30
 #define ALARM_DAYS 7
 
-static void stamp_file(const char *path, struct file_stamp *ret)
-{
-	struct stat status;
-
-	/* Not even padding may differ. */
-	memset(ret, 0, sizeof(*ret));
-	if (stat(path, &status) < 0)
-		return;
-	ret->device = status.st_dev;
-	ret->inode = status.st_ino;
-	ret->size = status.st_size;
-	ret->modified = status.st_mtim.tv_sec * NANOSECONDS + status.st_mtim.tv_nsec;
-	ret->changed = status.st_ctim.tv_sec * NANOSECONDS + status.st_ctim.tv_nsec;
-}
-
 struct tls_stamps agent_tls_stamps(const struct rpc_tls_files *files)
 {
-	struct tls_stamps stamps;
-
-	memset(&stamps, 0, sizeof(stamps));
-	if (files->certificate) {
-		stamp_file(files->certificate, &stamps.files[0]);
-		stamp_file(files->key, &stamps.files[1]);
-		stamp_file(files->client_ca, &stamps.files[2]);
-	}
-	return stamps;
+	return (struct tls_stamps){.files = {file_stamp_of(files->certificate),
+					     file_stamp_of(files->key),
+					     file_stamp_of(files->client_ca)}};
 }
 
 static bool are_equal(const struct tls_stamps *a, const struct tls_stamps *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	return file_stamp_equal(&a->files[0], &b->files[0]) &&
+	       file_stamp_equal(&a->files[1], &b->files[1]) &&
+	       file_stamp_equal(&a->files[2], &b->files[2]);
 }
 
 static void reload_certificates(struct agent *agent, const struct rpc_tls_files *files)

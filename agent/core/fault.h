@@ -63,10 +63,9 @@ enum fault_code {
 #define FAULT_REASON_NOT_PRIMARY "NOT_PRIMARY"
 
 /* ABORTED: the call ended before its turn; the mark, or some mark of the owner, has another
- * revision than the call asked for; a stream was silent for too long. */
+ * revision than the call asked for. (rpc/ itself says IDLE of a stream that was silent.) */
 #define FAULT_REASON_CANCELLED "CANCELLED"
 #define FAULT_REASON_REVISION_MISMATCH "REVISION_MISMATCH"
-#define FAULT_REASON_IDLE "IDLE"
 
 /* INVALID_ARGUMENT, about a stream: messages in an order or number that makes no sense; a match
  * that was declared already. */

@@ -232,11 +232,6 @@ struct shared_lease *index_find_lease(const struct index *index, uint64_t id)
 	return lease;
 }
 
-struct index_owner *index_lease_owner(const struct lease *lease)
-{
-	return ((const struct shared_lease *)lease)->owner;
-}
-
 int index_add_lease(struct index *index, struct shared_lease *lease)
 {
 	HASH_ADD(hh, index->leases, lease.id, sizeof(lease->lease.id), lease);

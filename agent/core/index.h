@@ -111,9 +111,6 @@ struct index_owner *index_make_owner(struct index *index, const char *name);
 /* NULL: there is none with this id. */
 struct shared_lease *index_find_lease(const struct index *index, uint64_t id);
 
-/* The owner of a shared lease. */
-struct index_owner *index_lease_owner(const struct lease *lease);
-
 /* Takes over a lease whose id is above all others', and counts it for its owner. 0 or -ENOMEM,
  * and the caller keeps it. */
 int index_add_lease(struct index *index, struct shared_lease *lease);

@@ -5,27 +5,19 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/group.h"
+#include "now.h"
 #include "store/store.h"
-
-static int64_t read_clock(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 int64_t lifetime_now(void)
 {
-	return read_clock(CLOCK_BOOTTIME);
+	return now_on(CLOCK_BOOTTIME);
 }
 
 int64_t lifetime_wall(void)
 {
-	return read_clock(CLOCK_REALTIME);
+	return now_on(CLOCK_REALTIME);
 }
 
 bool lifetime_over(const struct lease *lease, int64_t now)

@@ -6,6 +6,8 @@
 
 #include <marker.skel.h>
 
+#include "now.h"
+
 /* A jiffy is seen to begin if two looks so close together differ. */
 #define CLOSE_NS 50000
 #define ATTEMPTS 8 /* the machine may be busy or paused; the last one has to do */
@@ -15,18 +17,11 @@ struct look {
 	int64_t boottime;
 };
 
-static int64_t nanoseconds(const struct timespec *time)
-{
-	return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
-}
-
 static int64_t suspended(void)
 {
-	struct timespec boottime, monotonic;
+	const int64_t monotonic = now_on(CLOCK_MONOTONIC);
 
-	clock_gettime(CLOCK_MONOTONIC, &monotonic);
-	clock_gettime(CLOCK_BOOTTIME, &boottime);
-	return nanoseconds(&boottime) - nanoseconds(&monotonic);
+	return now_on(CLOCK_BOOTTIME) - monotonic;
 }
 
 static int look(const struct clock *clock, struct look *ret)
@@ -86,7 +81,8 @@ int clock_init(struct clock *clock, const struct marker *programs)
 
 	/* The coarse clocks go by jiffies, and their resolution is one. */
 	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
-	*clock = (struct clock){.programs = programs, .tick = nanoseconds(&tick)};
+	*clock = (struct clock){.programs = programs,
+				.tick = tick.tv_sec * NANOSECONDS + tick.tv_nsec};
 	return align(clock);
 }
 

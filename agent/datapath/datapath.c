@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <marker.skel.h>
 
@@ -54,14 +53,6 @@ int writer_plug(const struct marker *programs)
 				   BPF_ANY);
 }
 
-static uint64_t wall_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Pins only what is complete: packets may go by it at once. */
 static int maps_share(struct datapath *datapath, const char *pin_dir, enum pins_found found)
 {
@@ -72,7 +63,7 @@ static int maps_share(struct datapath *datapath, const char *pin_dir, enum pins_
 	shared_store(&datapath->maps.control[CONTROL_VERSION], ABI_VERSION);
 	if (found == PINS_OTHER)
 		return migration_commit(datapath);
-	shared_store(&datapath->maps.control[CONTROL_SINCE], wall_clock());
+	shared_store(&datapath->maps.control[CONTROL_SINCE], (uint64_t)now_on(CLOCK_REALTIME));
 	return pin_dir ? pins_make(datapath->programs, pin_dir) : 0;
 }
 

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "now.h"
+
 /* Longer than any packet stays inside the program: after this time nobody still holds what
  * was read before. */
 #define SHARED_GRACE_NS 1000000000ull
@@ -26,10 +28,7 @@ static inline uint64_t shared_load(const uint64_t *word)
 /* ns since some time; the clock of SHARED_GRACE_NS. */
 static inline uint64_t shared_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return (uint64_t)now_on(CLOCK_MONOTONIC);
 }
 
 /* Returns once every packet that was inside a program is through. */

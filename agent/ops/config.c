@@ -51,6 +51,7 @@ void config_done(struct config *config)
 	free(config->pin_dir);
 	free(config->state_dir);
 	free(config->audit.file);
+	free(config->metrics.listen);
 	free(config->file);
 	*config = (struct config){.attach = CONFIG_ATTACH_AUTO};
 }

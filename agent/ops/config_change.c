@@ -23,6 +23,7 @@ static size_t value_size(enum config_type type)
 	switch (type) {
 	case CONFIG_TEXT_LIST:
 		return sizeof(struct config_list);
+	case CONFIG_TEXT:
 	case CONFIG_PATH:
 		return sizeof(char *);
 	case CONFIG_BOOL:
@@ -39,7 +40,7 @@ static bool values_differ(enum config_type type, const void *a, const void *b)
 {
 	if (type == CONFIG_TEXT_LIST)
 		return lists_differ(a, b);
-	if (type == CONFIG_PATH)
+	if (type == CONFIG_TEXT || type == CONFIG_PATH)
 		return texts_differ(*(char *const *)a, *(char *const *)b);
 	return memcmp(a, b, value_size(type)) != 0;
 }

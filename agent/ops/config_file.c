@@ -26,7 +26,8 @@ static int read_value(struct yaml_reader *yaml, const struct config_key *key,
 		      const yaml_node_t *node)
 {
 	const struct config_reader *reader = (const struct config_reader *)yaml;
-	const bool is_text = key->type == CONFIG_PATH || key->type == CONFIG_TEXT_LIST;
+	const bool is_text = key->type == CONFIG_TEXT || key->type == CONFIG_PATH ||
+			     key->type == CONFIG_TEXT_LIST;
 	char why[CONFIG_ERROR_MAX];
 	const char *text;
 	int r = yaml_text(yaml, key->name, node, &text);

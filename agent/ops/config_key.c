@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/config_key.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -9,8 +10,13 @@
 #include <sys/un.h>
 
 #include "cleanup.h"
+#include "ops/number.h"
 
 #define DAY 86400
+
+#define METRICS_WANTED                                                                      \
+	"must be a port of loopback, 127.0.0.1:port or [::1]:port: metrics have no access " \
+	"control"
 
 /* ---- what an item of a list may look like ---- */
 
@@ -33,23 +39,6 @@ static const char *check_interface(const char *name)
 	return NULL;
 }
 
-/* Digits only, without leading zeros, at most `max`. -1 if it is anything else. */
-static int64_t parse_count(const char *text, uint32_t max)
-{
-	int64_t count = 0;
-
-	if (!text[0] || (text[0] == '0' && text[1]))
-		return -1;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -1;
-		count = count * 10 + *text - '0';
-		if (count > max)
-			return -1;
-	}
-	return count;
-}
-
 static const char *check_listen(const char *address)
 {
 	const char *colon = strrchr(address, ':');
@@ -62,10 +51,29 @@ static const char *check_listen(const char *address)
 			return "must be unix: and an absolute path of at most 107 octets";
 		return NULL;
 	}
-	if (host == 0 || parse_count(colon + 1, UINT16_MAX) < 0 || strpbrk(address, " \t\n/"))
+	if (host == 0 || number_parse(colon + 1, UINT16_MAX) < 0 || strpbrk(address, " \t\n/"))
 		return "must be unix:/path, host:port or [IPv6 address]:port";
 	if (address[0] == '[' ? !has_brackets : memchr(address, ':', host) != NULL)
 		return "must have brackets around the IPv6 address";
+	return NULL;
+}
+
+/* Who reads metrics is not asked who they are. */
+static const char *check_loopback(const char *address)
+{
+	const char *const v4 = "127.", *const v6 = "[::1]:";
+	const char *colon = strrchr(address, ':');
+	char host[INET_ADDRSTRLEN] = "";
+	struct in_addr parsed;
+
+	if (strncmp(address, v6, strlen(v6)) == 0)
+		return number_parse(address + strlen(v6), UINT16_MAX) > 0 ? NULL
+									  : METRICS_WANTED;
+	if (colon && (size_t)(colon - address) < sizeof(host))
+		memcpy(host, address, (size_t)(colon - address));
+	if (strncmp(host, v4, strlen(v4)) != 0 || inet_pton(AF_INET, host, &parsed) != 1 ||
+	    number_parse(colon + 1, UINT16_MAX) < 1)
+		return METRICS_WANTED;
 	return NULL;
 }
 
@@ -110,6 +118,7 @@ static const struct config_key keys[] = {
 	{"registry", CONFIG_PATH, AT(registry), .is_live = true},
 	{"policy", CONFIG_PATH, AT(policy), .is_live = true},
 	{"audit.file", CONFIG_PATH, AT(audit.file)},
+	{"metrics.listen", CONFIG_TEXT, AT(metrics.listen), .check = check_loopback},
 	{"capacity.marks", CONFIG_COUNT, AT(capacity.marks), .max = CONFIG_MARKS_MAX},
 	{"capacity.networks", CONFIG_COUNT, AT(capacity.networks), .max = CONFIG_NETWORKS_MAX},
 	{"limits.calls_per_second", CONFIG_COUNT, AT(limits.calls_per_second),
@@ -182,6 +191,22 @@ static int set_path(const struct config_key *key, char **member, const char *pat
 	return 0;
 }
 
+static int set_text(const struct config_key *key, char **member, const char *value,
+		    char error[static CONFIG_ERROR_MAX])
+{
+	const char *why = key->check(value);
+	char *copy;
+
+	if (why)
+		return config_refuse(error, "%s", why);
+	copy = strdup(value);
+	if (!copy)
+		return config_refuse(error, "no memory");
+	free(*member);
+	*member = copy;
+	return 0;
+}
+
 static int set_bool(bool *member, const char *value, char error[static CONFIG_ERROR_MAX])
 {
 	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
@@ -193,7 +218,7 @@ static int set_bool(bool *member, const char *value, char error[static CONFIG_ER
 static int set_count(const struct config_key *key, uint32_t *member, const char *value,
 		     char error[static CONFIG_ERROR_MAX])
 {
-	int64_t count = parse_count(value, key->max);
+	int64_t count = number_parse(value, key->max);
 
 	if (count < 1)
 		return config_refuse(error, "must be a whole number in 1..%u", key->max);
@@ -204,21 +229,12 @@ static int set_count(const struct config_key *key, uint32_t *member, const char 
 static int set_duration(const struct config_key *key, uint32_t *member, const char *value,
 			char error[static CONFIG_ERROR_MAX])
 {
-	static const char units[] = "smh";
-	static const uint32_t seconds[] = {1, 60, 3600};
-	size_t length = strlen(value);
-	const char *unit = length > 1 && length < 12 ? strchr(units, value[length - 1]) : NULL;
-	char digits[12] = "";
-	int64_t count = -1;
+	int64_t seconds = number_parse_duration(value, "smh", key->max);
 
-	if (unit) {
-		memcpy(digits, value, length - 1);
-		count = parse_count(digits, key->max / seconds[unit - units]);
-	}
-	if (count < 0)
+	if (seconds < 0)
 		return config_refuse(error, "must be a time in 0s..%us, with s, m or h",
 				     key->max);
-	*member = (uint32_t)count * seconds[unit - units];
+	*member = (uint32_t)seconds;
 	return 0;
 }
 
@@ -251,6 +267,8 @@ int config_key_set(const struct config_key *key, struct config *config, const ch
 	switch (key->type) {
 	case CONFIG_TEXT_LIST:
 		return add_item(key, member, value, error);
+	case CONFIG_TEXT:
+		return set_text(key, member, value, error);
 	case CONFIG_PATH:
 		return set_path(key, member, value, directory, error);
 	case CONFIG_BOOL:

@@ -10,6 +10,7 @@
 
 enum config_type {
 	CONFIG_TEXT_LIST,
+	CONFIG_TEXT,
 	CONFIG_PATH, /* a relative one belongs to the file's directory */
 	CONFIG_BOOL,
 	CONFIG_COUNT,
@@ -23,7 +24,7 @@ struct config_key {
 	uint32_t max; /* COUNT: values are 1..max; DURATION: 0..max s */
 	size_t offset; /* in struct config */
 	const char *const *choices; /* CHOICE: ends with NULL; the index is the value */
-	/* LIST: why this item is impossible; NULL: it is fine. */
+	/* LIST, TEXT: why this impossible; NULL: it is fine. */
 	const char *(*check)(const char *item);
 	bool may_be_empty; /* LIST, PATH */
 	bool is_live; /* may change while the agent runs */

@@ -144,7 +144,7 @@ static bool has_room(void)
 
 	if (count_guests(NULL, false) < gate.connections)
 		return true;
-	if (now - gate.looked < RPC_GATE_LOOK_MS * (NANOSECONDS / 1000))
+	if (now - gate.looked < RPC_GATE_LOOK_MS * MILLISECOND)
 		return false;
 	gate.looked = now;
 	return count_guests(NULL, true) < gate.connections;

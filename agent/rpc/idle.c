@@ -11,8 +11,6 @@
 #include "rpc/internal.h"
 #include "rpc/signals.h"
 
-#define MILLISECOND (NANOSECONDS / 1000)
-
 /* What follows is under the server's lock. */
 struct idle {
 	pthread_t thread;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "cleanup.h"
 #include "now.h"
@@ -73,8 +72,7 @@ static size_t share(size_t fds, size_t wanted)
 	return wanted < half ? wanted : half;
 }
 
-/* Before the C core listens. */
-static int tcp_gate(void)
+int rpc_guard_tcp(void)
 {
 	size_t fds = 0;
 	int err = raise_limit(&fds);
@@ -111,7 +109,7 @@ static int listen_tcp(struct rpc_server *server, struct listener *listener, cons
 	} else {
 		credentials = grpc_insecure_server_credentials_create();
 	}
-	err = tcp_gate();
+	err = rpc_guard_tcp();
 	if (err) {
 		snprintf(error, size, "%s: cannot count connections: %s", address,
 			 strerror(-err));
@@ -302,12 +300,9 @@ const char *rpc_server_probe(struct rpc_server *server)
 static void listener_accepted(void *user, int fd, const struct ucred *peer)
 {
 	const struct listener *listener = user;
-	struct timespec now;
-	int number;
+	const int number = fd_table_place(listener->server->fds, fd, peer,
+					  now_on(CLOCK_MONOTONIC) / MILLISECOND);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	number = fd_table_place(listener->server->fds, fd, peer,
-				now.tv_sec * 1000 + now.tv_nsec / 1000000);
 	if (number < 0)
 		close(fd);
 	else

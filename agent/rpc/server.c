@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "now.h"
 #include "rpc/health.h"
 #include "rpc/internal.h"
 #include "rpc/limits.h"
@@ -167,10 +168,7 @@ int rpc_server_add_service(struct rpc_server *server, const struct rpc_service *
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return now_on(CLOCK_MONOTONIC) / MILLISECOND;
 }
 
 static gpr_timespec next_pulse(const struct rpc_server *server)

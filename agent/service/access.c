@@ -48,7 +48,6 @@ bool service_admit(const struct rpc_peer *peer, const struct rpc_method *method,
 bool service_throttle(const struct rpc_peer *peer, const struct service *service,
 		      struct rpc_status *status)
 {
-	const int64_t millisecond = NANOSECONDS / 1000;
 	int64_t wait = 0;
 
 	if (service->rate)
@@ -59,6 +58,6 @@ bool service_throttle(const struct rpc_peer *peer, const struct service *service
 		       "%s calls too often; ApplyMarks takes many marks in one call",
 		       peer->identity);
 	rpc_status_add(status, "identity", "%s", peer->identity);
-	status->retry_after_ms = (wait + millisecond - 1) / millisecond;
+	status->retry_after_ms = (wait + MILLISECOND - 1) / MILLISECOND;
 	return true;
 }

@@ -17,12 +17,13 @@
 #include "core/prefix.h"
 #include "core/registry.h"
 #include "core/scitag.h"
+#include "now.h"
+#include "ops/number.h"
 #include "ops/yaml_reader.h"
 #include "service/policy.h"
 
 _Static_assert(POLICY_ERROR_MAX == YAML_READER_ERROR_MAX, "one buffer for both");
 
-#define SECONDS INT64_C(1000000000)
 #define DSCP_MAX 63
 #define MAX_TTL_MAX (INT64_C(3650) * 24 * 3600)
 
@@ -42,23 +43,6 @@ static struct policy_reader *reader_of(struct yaml_reader *yaml)
 }
 
 /* ---- values ---- */
-
-/* A whole number of at most `max`; -1: it is none. */
-static int64_t parse_number(const char *text, int64_t max)
-{
-	int64_t number = 0;
-
-	if (!text[0] || (text[0] == '0' && text[1]))
-		return -1;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -1;
-		number = number * 10 + *text - '0';
-		if (number > max)
-			return -1;
-	}
-	return number;
-}
 
 static int read_string(struct yaml_reader *yaml, const char *name, const yaml_node_t *node,
 		       size_t max, char **ret)
@@ -125,7 +109,7 @@ static int read_experiment(struct yaml_reader *yaml, const yaml_node_t *node, vo
 
 	if (r < 0)
 		return r;
-	id = yaml_is_plain(node) ? parse_number(text, SCITAG_EXPERIMENT_MAX) : -1;
+	id = yaml_is_plain(node) ? number_parse(text, SCITAG_EXPERIMENT_MAX) : -1;
 	if (id < 1)
 		id = registry_find_experiment(reader_of(yaml)->registry, text);
 	if (id < 1)
@@ -166,7 +150,7 @@ static int read_dscp(struct yaml_reader *yaml, const yaml_node_t *node, void *us
 
 	if (r < 0)
 		return r;
-	dscp = yaml_is_plain(node) ? parse_number(text, DSCP_MAX) : -1;
+	dscp = yaml_is_plain(node) ? number_parse(text, DSCP_MAX) : -1;
 	if (dscp < 0)
 		return yaml_refuse(yaml, node, "dscp \"%s\": must be a number of 0..63", text);
 	rule->dscp |= UINT64_C(1) << dscp;
@@ -190,27 +174,18 @@ static int read_raw_labels(struct yaml_reader *yaml, const yaml_node_t *node, bo
 
 static int read_max_ttl(struct yaml_reader *yaml, const yaml_node_t *node, int64_t *ret)
 {
-	static const char units[] = "smhd";
-	static const int64_t seconds[] = {1, 60, 3600, 86400};
-	const char *text, *unit;
-	char digits[12] = "";
-	size_t length;
-	int64_t count = -1;
+	const char *text;
+	int64_t seconds;
 	int r = yaml_text(yaml, "max_ttl", node, &text);
 
 	if (r < 0)
 		return r;
-	length = strlen(text);
-	unit = length > 1 && length <= sizeof(digits) ? strchr(units, text[length - 1]) : NULL;
-	if (unit) {
-		memcpy(digits, text, length - 1);
-		count = parse_number(digits, MAX_TTL_MAX / seconds[unit - units]);
-	}
-	if (count < 1)
+	seconds = number_parse_duration(text, "smhd", MAX_TTL_MAX);
+	if (seconds < 1)
 		return yaml_refuse(yaml, node,
 				   "max_ttl \"%s\": must be a time like 30s, 10m, 12h or 7d",
 				   text);
-	*ret = count * seconds[unit - units] * SECONDS;
+	*ret = seconds * NANOSECONDS;
 	return 0;
 }
 
@@ -222,7 +197,7 @@ static int read_quota(struct yaml_reader *yaml, const yaml_node_t *node, uint64_
 
 	if (r < 0)
 		return r;
-	quota = parse_number(text, UINT32_MAX);
+	quota = number_parse(text, UINT32_MAX);
 	if (quota < 1)
 		return yaml_refuse(yaml, node, "quota \"%s\": must be a number of 1..%u", text,
 				   UINT32_MAX);

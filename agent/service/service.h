@@ -93,6 +93,7 @@ struct service {
 	 * hold another one, that cannot be used? May change at any time. */
 	_Atomic int64_t certificate_end;
 	atomic_bool certificate_outdated;
+	atomic_bool store_failed; /* changes are refused until it can be written */
 	int64_t start_time; /* ns since 1970 */
 	char instance_id[33], state_id[33]; /* hex */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Stats.
- */
+#include "service/stats.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -14,14 +14,13 @@
 #include "rpc/limits.h"
 #include "service/caller.h"
 #include "service/handlers.h"
-#include "service/scitag_stats.h"
 #include "service/service.h"
 #include "service/wire.h"
 
 #define SKIP_REASONS 5
 
 /* One InterfaceStats message with everything that it points to. */
-struct wire_interface {
+struct stats_interface {
 	Waymark__V1__InterfaceStats message;
 	Waymark__V1__Counters marked;
 	Waymark__V1__SkipCount skips[SKIP_REASONS];
@@ -29,7 +28,7 @@ struct wire_interface {
 	struct attach_interface row;
 };
 
-static void add_skip(struct wire_interface *wire, Waymark__V1__SkipReason reason,
+static void add_skip(struct stats_interface *wire, Waymark__V1__SkipReason reason,
 		     uint64_t packets)
 {
 	Waymark__V1__SkipCount *skip = &wire->skips[wire->message.n_skipped];
@@ -55,7 +54,7 @@ static Waymark__V1__AttachMode attach_mode(enum attach_mode mode)
 	return WAYMARK__V1__ATTACH_MODE__ATTACH_MODE_UNSPECIFIED;
 }
 
-static void write_interface(struct wire_interface *wire, const struct datapath *datapath)
+static void write_interface(struct stats_interface *wire, const struct datapath *datapath)
 {
 	const struct attach_interface *row = &wire->row;
 	struct interface_count count = {.seen = 0};
@@ -79,7 +78,7 @@ static void write_interface(struct wire_interface *wire, const struct datapath *
 }
 
 /* Parts of the answer that are always there. */
-struct wire_stats {
+struct stats_node {
 	Waymark__V1__ResponseHeader header;
 	Waymark__V1__NodeInfo node;
 	Google__Protobuf__Timestamp start_time, counters_since, certificate_end;
@@ -91,7 +90,7 @@ struct wire_stats {
 	Google__Protobuf__Duration min_ttl, max_ttl, heartbeat_interval;
 };
 
-static void write_node(struct wire_stats *wire, const struct service *service)
+static void write_node(struct stats_node *wire, const struct service *service)
 {
 	waymark__v1__node_info__init(&wire->node);
 	uname(&wire->host);
@@ -105,7 +104,7 @@ static void write_node(struct wire_stats *wire, const struct service *service)
 	wire->node.registry_modified = (char *)registry_modified(service->registry);
 }
 
-static void write_table(struct wire_stats *wire, size_t n, Waymark__V1__Kind kind,
+static void write_table(struct stats_node *wire, size_t n, Waymark__V1__Kind kind,
 			uint64_t used, uint64_t capacity)
 {
 	waymark__v1__table_stats__init(&wire->tables[n]);
@@ -115,7 +114,7 @@ static void write_table(struct wire_stats *wire, size_t n, Waymark__V1__Kind kin
 	wire->table_list[n] = &wire->tables[n];
 }
 
-static void write_limits(struct wire_stats *wire)
+static void write_limits(struct stats_node *wire)
 {
 	waymark__v1__limits__init(&wire->limits);
 	wire_write_duration(&wire->min_ttl, SERVICE_TTL_MIN);
@@ -131,7 +130,7 @@ static void write_limits(struct wire_stats *wire)
 	wire->limits.max_ttl = &wire->max_ttl;
 }
 
-static void write_certificate(struct wire_stats *wire, Waymark__V1__StatsResponse *response,
+static void write_certificate(struct stats_node *wire, Waymark__V1__StatsResponse *response,
 			      const struct service *service)
 {
 	const int64_t end = service->certificate_end;
@@ -145,7 +144,7 @@ static void write_certificate(struct wire_stats *wire, Waymark__V1__StatsRespons
 	response->certificate = &wire->certificate;
 }
 
-static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *response,
+static void write_stats(struct stats_node *wire, Waymark__V1__StatsResponse *response,
 			const struct service *service)
 {
 	struct datapath_fill fill = datapath_fill(service->datapath);
@@ -168,52 +167,61 @@ static void write_stats(struct wire_stats *wire, Waymark__V1__StatsResponse *res
 	response->audit_repairs = engine_repairs(service->engine);
 }
 
-/* All interfaces as messages; *ret_messages points into the result. NULL: out of memory. */
-static struct wire_interface *write_interfaces(const struct service *service,
-					       Waymark__V1__InterfaceStats ***ret_messages,
-					       size_t *ret_n)
+static int read_interfaces(struct stats *stats, const struct service *service)
 {
-	size_t n = attach_list(service->attach, NULL, 0);
+	size_t n = attach_list(service->attach, NULL, 0), listed;
 	cleanup(free_bytes) struct attach_interface *rows = calloc(n + 1, sizeof(*rows));
-	cleanup(free_bytes) struct wire_interface *wires = calloc(n + 1, sizeof(*wires));
-	Waymark__V1__InterfaceStats **messages = calloc(n + 1, sizeof(*messages));
-	size_t listed;
+	Waymark__V1__StatsResponse *response = &stats->response;
 
-	if (!rows || !wires || !messages) {
-		free(messages);
-		return NULL;
-	}
+	stats->interfaces = calloc(n + 1, sizeof(*stats->interfaces));
+	response->interfaces = calloc(n + 1, sizeof(*response->interfaces));
+	if (!rows || !stats->interfaces || !response->interfaces)
+		return -ENOMEM;
 	listed = attach_list(service->attach, rows, n);
-	*ret_n = listed < n ? listed : n;
-	for (size_t i = 0; i < *ret_n; i++) {
-		wires[i].row = rows[i];
-		write_interface(&wires[i], service->datapath);
-		messages[i] = &wires[i].message;
+	response->n_interfaces = listed < n ? listed : n;
+	for (size_t i = 0; i < response->n_interfaces; i++) {
+		stats->interfaces[i].row = rows[i];
+		write_interface(&stats->interfaces[i], service->datapath);
+		response->interfaces[i] = &stats->interfaces[i].message;
 	}
-	*ret_messages = messages;
-	return take(wires);
+	return 0;
+}
+
+int stats_read(struct stats *stats, const struct service *service)
+{
+	int r;
+
+	waymark__v1__stats_response__init(&stats->response);
+	stats->node = calloc(1, sizeof(*stats->node));
+	r = stats->node ? read_interfaces(stats, service) : -ENOMEM;
+	if (r == 0)
+		r = scitag_stats_read(&stats->scitags, service->datapath, service->registry);
+	if (r < 0)
+		return r;
+	write_stats(stats->node, &stats->response, service);
+	stats->response.scitags = stats->scitags.messages;
+	stats->response.n_scitags = stats->scitags.n;
+	return 0;
+}
+
+void stats_done(struct stats *stats)
+{
+	free(stats->response.interfaces);
+	free(stats->interfaces);
+	scitag_stats_done(&stats->scitags);
+	free(stats->node);
 }
 
 void handle_stats(struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const struct service *service = rpc_call_service(call);
-	Waymark__V1__StatsResponse response = WAYMARK__V1__STATS_RESPONSE__INIT;
-	cleanup(free_bytes) struct wire_interface *interfaces = NULL;
-	cleanup(scitag_stats_done) struct scitag_stats scitags = {.n = 0};
+	cleanup(stats_done) struct stats stats = {.node = NULL};
 	cleanup(caller_done) struct wire_caller caller = {.prefixes = NULL};
-	struct wire_stats wire;
 
 	(void)message;
-	interfaces = write_interfaces(service, &response.interfaces, &response.n_interfaces);
-	if (!interfaces || caller_write(&caller, call) < 0 ||
-	    scitag_stats_read(&scitags, service->datapath, service->registry) < 0) {
+	if (stats_read(&stats, rpc_call_service(call)) < 0 || caller_write(&caller, call) < 0) {
 		reply_out_of_memory(call);
-	} else {
-		write_stats(&wire, &response, service);
-		response.caller = &caller.message;
-		response.scitags = scitags.messages;
-		response.n_scitags = scitags.n;
-		rpc_call_finish(call, NULL, &response.base);
+		return;
 	}
-	free(response.interfaces);
+	stats.response.caller = &caller.message;
+	rpc_call_finish(call, NULL, &stats.response.base);
 }

@@ -16,8 +16,6 @@
 #include "rpc/signals.h"
 #include "service/service.h"
 
-#define MILLISECOND (NANOSECONDS / 1000)
-
 /* Between two looks for changes, and how much longer than a look itself: marks are set in the
  * meantime. A second hand is fast enough for whoever has that many watches. */
 #define PAUSE_MIN (10 * MILLISECOND)
@@ -254,6 +252,11 @@ void watch_hub_free(struct watch_hub *hub)
 void watch_hub_published(struct watch_hub *hub)
 {
 	call_hub(hub, CALL_FOR_NEWS);
+}
+
+unsigned int watch_hub_count(struct watch_hub *hub)
+{
+	return atomic_load(&hub->n_watchers);
 }
 
 int watch_hub_add(struct watch_hub *hub, struct rpc_call *call, const struct watch_start *start)

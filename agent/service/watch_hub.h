@@ -24,6 +24,9 @@ int watch_hub_start(struct watch_hub *hub, const struct service *service);
 void watch_hub_stop(struct watch_hub *hub);
 void watch_hub_free(struct watch_hub *hub);
 
+/* Watches that are open. Any thread. */
+unsigned int watch_hub_count(struct watch_hub *hub);
+
 /* There are changes. Any thread, which it does not hold up. */
 void watch_hub_published(struct watch_hub *hub);
 

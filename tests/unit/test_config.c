@@ -207,6 +207,7 @@ static void test_example(void **state)
 					   "registry:",
 					   "audit:",
 					   "file:",
+					   "metrics:",
 					   "capacity:",
 					   "marks:",
 					   "networks:",
@@ -244,8 +245,9 @@ static void test_example_in_full(void **state)
 	(void)state;
 	assert_non_null(file);
 	while (fgets(line, sizeof(line), file)) {
-		static const char *const hidden[] = {"# tls:",	  "# audit:",	 "#   ",
-						     "# policy:", "# registry:", "  # - "};
+		static const char *const hidden[] = {
+			"# tls:",    "# audit:",    "# metrics:", "#   ",
+			"# policy:", "# registry:", "  # - "};
 		size_t used = strlen(text);
 
 		for (size_t i = 0; i < LENGTH(hidden); i++)
@@ -262,6 +264,7 @@ static void test_example_in_full(void **state)
 	assert_non_null(config.registry);
 	assert_non_null(config.policy);
 	assert_string_equal(config.audit.file, "/var/log/waymark/audit.jsonl");
+	assert_string_equal(config.metrics.listen, "127.0.0.1:9551");
 	config_done(&config);
 }
 
