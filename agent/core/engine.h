@@ -192,16 +192,12 @@ int engine_get(struct engine *engine, const struct match *match, struct engine_m
  * it and has not expired. 0; -ENOENT; else what the store says. */
 int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret);
 
-/* Current counters and deadline of the mark with this match; zero if there is none. */
-void engine_volatile(struct engine *engine, const struct match *match,
-		     struct traffic_count *ret_counters, int64_t *ret_deadline);
-
 /* Calls `each` for every mark changed after revision `after`, in the order of revisions, until
  * it returns non-zero; returns that, 0 at the end, or negative errno if the store cannot be
  * read. Changes up to the engine_revision() of before are seen; one that is made meanwhile may
  * bring its mark again. */
 int engine_scan(struct engine *engine, uint64_t after,
-		int (*each)(const struct mark *mark, void *user), void *user);
+		int (*each)(const struct engine_mark *found, void *user), void *user);
 
 /* Newest revision that readers see, 0 at first. */
 uint64_t engine_revision(struct engine *engine);

@@ -72,6 +72,11 @@ void index_done(struct index *index);
 /* NULL: not there. Valid until the entry is removed. */
 struct index_entry *index_find(const struct index *index, const struct match *match);
 
+/* index_find() for many: what they need is brought from memory all at once. matches[] are
+ * `stride` octets apart. */
+void index_find_many(const struct index *index, const struct match *matches, size_t stride,
+		     size_t n, struct index_entry **ret);
+
 /* The most specific entry that covers what `match` describes and whose deadline comes after
  * `now`; NULL: none. */
 struct index_entry *index_effective(const struct index *index, const struct match *match,

@@ -204,16 +204,16 @@ void threads_hand_over(void);
 void call_deliver(struct rpc_call *call, unsigned int events);
 void call_receive(struct rpc_call *call);
 
-/* final.c: what the client gets at the end. */
+/* final.c: what the client gets at the end. The response (NULL: none) is taken over. */
 void final_init(struct rpc_final *final, const struct rpc_status *status, const char *domain,
-		const ProtobufCMessage *response);
+		grpc_byte_buffer *response);
 /* The operations that send it; returns their number, at most 3. */
 size_t final_operations(struct rpc_final *final, bool initial_metadata, grpc_op *ops);
 void final_done(struct rpc_final *final);
 
 /* buffer.c: messages and their bytes. */
-grpc_byte_buffer *buffer_pack(const ProtobufCMessage *message);
-grpc_byte_buffer *buffer_of(const struct rpc_packed *packed);
+/* Of one of the two; NULL if there is neither. */
+grpc_byte_buffer *buffer_make(const ProtobufCMessage *message, const struct rpc_packed *packed);
 /* All bytes of the buffer in one slice, the caller's to unref. */
 grpc_slice buffer_slice(grpc_byte_buffer *buffer);
 

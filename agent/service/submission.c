@@ -97,7 +97,7 @@ void submission_locate_lease(struct fault *fault, const char *mark)
 /* RFC 3339, as in the JSON form of google.protobuf.Timestamp. */
 static void add_expire_time(struct rpc_status *status, int64_t deadline)
 {
-	int64_t at = reply_expire_time(deadline);
+	int64_t at = reply_expire_time(deadline, reply_wall_ahead());
 	time_t seconds = at / NANOSECONDS;
 	struct tm utc;
 	char text[32];

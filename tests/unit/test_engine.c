@@ -278,8 +278,9 @@ struct tally {
 	unsigned int marks;
 };
 
-static int check_programmed(const struct mark *mark, void *user)
+static int check_programmed(const struct engine_mark *listed, void *user)
 {
+	const struct mark *mark = &listed->mark;
 	struct tally *tally = user;
 	struct fake_slot *slot = fake_find(&tally->fixture->datapath, &mark->match);
 	struct engine_mark found;
