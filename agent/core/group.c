@@ -77,9 +77,18 @@ struct step *group_step(const struct group *group, size_t i)
 	return &group->blocks[i / BLOCK][i % BLOCK];
 }
 
-static struct step *find_first(const struct group *group, const struct match *match)
+/* Not in the index's order: what comes from there one by one, as with a replacement, would crowd
+ * together in a smaller table. */
+static uint32_t hash_of(const struct match *match)
 {
 	const uint32_t hash = match_hash(match);
+
+	return hash << 16 | hash >> 16;
+}
+
+static struct step *find_first(const struct group *group, const struct match *match)
+{
+	const uint32_t hash = hash_of(match);
 	struct step *first;
 	size_t place = hash;
 
@@ -144,7 +153,7 @@ int group_keep(struct group *group, struct step *step)
 {
 	step->first = find_first(group, step->match);
 	if (!step->first) {
-		int r = match_table_add(&group->by_match, match_hash(step->match), step);
+		int r = match_table_add(&group->by_match, hash_of(step->match), step);
 
 		if (r < 0)
 			return r;
@@ -158,7 +167,7 @@ int group_keep(struct group *group, struct step *step)
 void group_forget(struct group *group, struct step *step)
 {
 	if (step->first == step)
-		match_table_remove(&group->by_match, match_hash(step->match), step);
+		match_table_remove(&group->by_match, hash_of(step->match), step);
 	else if (step->first)
 		step->first->latest = step->before;
 	if (step->first)
