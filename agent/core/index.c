@@ -31,9 +31,9 @@ void index_done(struct index *index)
 
 /* ---- entries ---- */
 
-struct index_entry *index_find(const struct index *index, const struct match *match)
+struct index_entry *index_find_hashed(const struct index *index, const struct match *match,
+				      uint32_t hash)
 {
-	const uint32_t hash = match_hash(match);
 	struct index_entry *entry;
 	size_t place = hash;
 
@@ -41,6 +41,11 @@ struct index_entry *index_find(const struct index *index, const struct match *ma
 		entry = match_table_next(&index->entries, hash, &place);
 	while (entry && memcmp(&entry->match, match, sizeof(*match)) != 0);
 	return entry;
+}
+
+struct index_entry *index_find(const struct index *index, const struct match *match)
+{
+	return index_find_hashed(index, match, match_hash(match));
 }
 
 static struct index_entry *find_in_force(const struct index *index, const struct match *match,
@@ -91,12 +96,14 @@ struct index_entry *index_effective(const struct index *index, const struct matc
 	return entry ? entry : find_network(index, match, now);
 }
 
-struct index_entry *index_entry_new(const struct match *match, struct index_owner *owner)
+struct index_entry *index_entry_new(const struct match *match, uint32_t hash,
+				    struct index_owner *owner)
 {
 	struct index_entry *entry = calloc(1, sizeof(*entry));
 
 	if (entry) {
 		entry->match = *match;
+		entry->hash = hash;
 		entry->owner = owner;
 	}
 	return entry;
@@ -115,7 +122,7 @@ uint32_t index_cookie_hash(const char *cookie)
 
 int index_add(struct index *index, struct index_entry *entry)
 {
-	int r = match_table_add(&index->entries, match_hash(&entry->match), entry);
+	int r = match_table_add(&index->entries, entry->hash, entry);
 
 	if (r < 0)
 		return r;
@@ -152,7 +159,7 @@ void index_remove(struct index *index, struct index_entry *entry)
 	if (entry->match.kind == MARK_NETWORK)
 		index->by_length[entry->match.prefix_length]--;
 	entry->owner->account.marks--;
-	match_table_remove(&index->entries, match_hash(&entry->match), entry);
+	match_table_remove(&index->entries, entry->hash, entry);
 	free(entry);
 }
 

@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { PLACES_MIN = 64, PLACES_KEPT = 4096 };
+enum { PLACES_MIN = 64, PLACES_KEPT = 32768 };
+
+/* To empty a table costs its places: no more than so many for each item. */
+enum { PLACES_PER_ITEM = 64 };
 
 /* ---- hash ---- */
 
@@ -52,9 +55,11 @@ void match_table_done(struct match_table *table)
 
 void match_table_clear(struct match_table *table)
 {
-	if (table->mask >= PLACES_KEPT)
+	if (table->n == 0)
+		return;
+	if (table->mask >= PLACES_KEPT || table->mask / PLACES_PER_ITEM > table->n)
 		match_table_done(table);
-	else if (table->n > 0)
+	else
 		memset(table->places, 0, (table->mask + 1) * sizeof(*table->places));
 	table->n = 0;
 }

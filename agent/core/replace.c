@@ -19,8 +19,10 @@ static void mark_declared(struct group *group, const struct engine_op *op,
 	group->round++;
 	for (size_t i = 0; i < op->n_updates; i++) {
 		const struct engine_update *update = &op->updates[i];
-		struct index_entry *entry = index_find(group->index, &update->match);
+		struct index_entry *entry;
 
+		group_prefetch(group, op, i);
+		entry = index_find_hashed(group->index, &update->match, update->hash);
 		if (entry)
 			entry->round = group->round;
 		else if (!update->fault)
@@ -65,8 +67,10 @@ static void replace_all(struct group *group, struct engine_op *op, struct index_
 		remove_undeclared(group, op, owner);
 	else
 		group->coming_removals = count_undeclared(group, owner);
-	for (size_t i = 0; op->fault.code == FAULT_NONE && i < op->n_updates; i++)
+	for (size_t i = 0; op->fault.code == FAULT_NONE && i < op->n_updates; i++) {
+		group_prefetch(group, op, i);
 		decide_update(group, op, owner, &op->updates[i]);
+	}
 	group->coming_removals = 0;
 	if (fits && op->fault.code == FAULT_NONE)
 		remove_undeclared(group, op, owner);
