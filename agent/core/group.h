@@ -27,7 +27,7 @@
 #define GROUP_MAX 8192
 
 /* Steps ahead of which memory is fetched that is probably not in the cache: the index's. */
-#define GROUP_AHEAD 8
+#define GROUP_AHEAD 16
 
 /* Kernel changes handed over at a time. */
 #define GROUP_CHANGES 1024

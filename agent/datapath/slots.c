@@ -64,6 +64,7 @@ uint32_t slots_take(struct slots *slots, uint64_t now)
 		return slots->fresh < slots->count ? slots->fresh++ : 0;
 	slot = slots->idle;
 	slots->idle = slots->next[slot];
+	__builtin_prefetch(&slots->next[slots->idle]); /* for the next one */
 	return slot;
 }
 
