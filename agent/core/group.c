@@ -77,8 +77,8 @@ struct step *group_step(const struct group *group, size_t i)
 	return &group->blocks[i / BLOCK][i % BLOCK];
 }
 
-/* Not in the index's order: what comes from there one by one, as with a replacement, would crowd
- * together in a smaller table. */
+/* Not in the index's order: what comes from there one by one, as with a replacement, would
+ * crowd together in a smaller table. */
 static uint32_t turn(uint32_t hash)
 {
 	return hash << 16 | hash >> 16;

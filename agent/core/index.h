@@ -82,7 +82,8 @@ struct index_entry *index_find_hashed(const struct index *index, const struct ma
 struct index_entry *index_effective(const struct index *index, const struct match *match,
 				    int64_t now);
 
-/* An entry for index_add(), from malloc(); `hash` is match_hash() of the match. NULL: no memory. */
+/* An entry for index_add(), from malloc(); `hash` is match_hash() of the match. NULL: no
+ * memory. */
 struct index_entry *index_entry_new(const struct match *match, uint32_t hash,
 				    struct index_owner *owner);
 
