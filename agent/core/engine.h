@@ -52,10 +52,11 @@ struct engine_update {
 
 	/* Out. */
 	uint8_t outcome; /* enum outcome */
+	uint32_t hash; /* the engine's own: match_hash() */
 	uint64_t revision; /* of the change; UNCHANGED: of the mark; else 0 */
 	int64_t create_time; /* of the mark; ns since 1970 */
 	int64_t deadline; /* of the mark, on CLOCK_BOOTTIME, ns; 0: none */
-	struct traffic_count counters; /* of the mark; REMOVED: final */
+	struct traffic_count counters; /* REMOVED: final; else zero */
 };
 
 /* Marks an update as failed: its fault, to be filled with fault_set(). Never NULL. */

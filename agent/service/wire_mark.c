@@ -5,7 +5,6 @@
  * protobuf-c has them.
  */
 #include "core/registry.h"
-#include "now.h"
 #include "service/wire.h"
 #include "wire/mark.h"
 #include "wire/write.h"
@@ -20,10 +19,7 @@ static uint8_t *put_match(uint8_t *to, const struct match *match)
 		text = wire_begin(to, WIRE_MATCH_SOURCE);
 		to = wire_end(text, (uint8_t *)match_source_text(match, (char *)text));
 	}
-	to = wire_put_number(to, WIRE_MATCH_PROTOCOL, match->protocol);
-	to = wire_put_number(to, WIRE_MATCH_SOURCE_PORT, match->source_port);
-	to = wire_put_number(to, WIRE_MATCH_DESTINATION_PORT, match->destination_port);
-	return wire_end(begin, to);
+	return wire_end(begin, wire_put_ports(to, match));
 }
 
 static uint8_t *put_name(uint8_t *to, uint32_t field, const char *name)
@@ -55,32 +51,13 @@ static uint8_t *put_action(uint8_t *to, const struct mark_action *action,
 	return action->has_dscp ? wire_put_member(to, WIRE_MARK_DSCP, action->dscp) : to;
 }
 
-/* A Timestamp or a Duration. */
-static uint8_t *put_time(uint8_t *to, uint32_t field, int64_t nanoseconds)
-{
-	uint8_t *begin = wire_begin(to, field);
-
-	to = wire_put_number(begin, WIRE_TIME_SECONDS, (uint64_t)(nanoseconds / NANOSECONDS));
-	to = wire_put_number(to, WIRE_TIME_NANOS, (uint64_t)(nanoseconds % NANOSECONDS));
-	return wire_end(begin, to);
-}
-
 static uint8_t *put_lifetime(uint8_t *to, const struct mark *mark)
 {
 	if (mark->lifetime == MARK_TTL)
-		return put_time(to, WIRE_MARK_TTL, (int64_t)mark->ttl);
+		return wire_put_time(to, WIRE_MARK_TTL, (int64_t)mark->ttl);
 	if (mark->lifetime == MARK_LEASE)
 		return wire_put_member(to, WIRE_MARK_LEASE_ID, mark->lease);
 	return to;
-}
-
-static uint8_t *put_counters(uint8_t *to, const struct traffic_count *counters)
-{
-	uint8_t *begin = wire_begin(to, WIRE_MARK_COUNTERS);
-
-	to = wire_put_number(begin, WIRE_COUNTERS_PACKETS, counters->packets);
-	to = wire_put_number(to, WIRE_COUNTERS_BYTES, counters->bytes);
-	return wire_end(begin, to);
 }
 
 uint8_t *wire_put_mark(uint8_t *to, uint32_t field, const struct mark *mark,
@@ -95,11 +72,11 @@ uint8_t *wire_put_mark(uint8_t *to, uint32_t field, const struct mark *mark,
 	to = wire_put_number(to, WIRE_MARK_KIND, mark->match.kind);
 	to = wire_put_text(to, WIRE_MARK_OWNER, mark->owner);
 	to = wire_put_number(to, WIRE_MARK_REVISION, mark->revision);
-	to = put_time(to, WIRE_MARK_CREATE_TIME, mark->create_time);
+	to = wire_put_time(to, WIRE_MARK_CREATE_TIME, mark->create_time);
 	if (state->expire_time)
-		to = put_time(to, WIRE_MARK_EXPIRE_TIME, state->expire_time);
+		to = wire_put_time(to, WIRE_MARK_EXPIRE_TIME, state->expire_time);
 	if (state->counters)
-		to = put_counters(to, state->counters);
+		to = wire_put_counters(to, WIRE_MARK_COUNTERS, state->counters);
 	return wire_end(begin, to);
 }
 
@@ -111,6 +88,6 @@ uint8_t *wire_put_removal(uint8_t *to, uint32_t field, const struct removal *rem
 	to = wire_put_number(to, WIRE_MARK_KIND, removal->match.kind);
 	to = wire_put_text(to, WIRE_MARK_OWNER, removal->owner);
 	to = wire_put_number(to, WIRE_MARK_REVISION, removal->revision);
-	to = put_counters(to, &removal->counters);
+	to = wire_put_counters(to, WIRE_MARK_COUNTERS, &removal->counters);
 	return wire_end(begin, to);
 }

@@ -130,7 +130,8 @@ static struct write *write_new(void (*answer)(struct submission *submission))
 static int read_set(struct write *write, struct rpc_call *call,
 		    const Waymark__V1__SetMarkRequest *request, struct fault *fault)
 {
-	int r = submission_read_mark(call, request->mark, &write->update, fault);
+	const struct mark_reader reader = submission_reader(call);
+	int r = submission_read_mark(&reader, request->mark, &write->update, fault);
 
 	if (r < 0)
 		return fault_prefix(fault, "mark"), r;

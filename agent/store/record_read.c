@@ -12,26 +12,11 @@
 #include "core/scitag.h"
 #include "now.h"
 #include "store/record.h"
+#include "store/record_field.h"
 #include "wire/mark.h"
 #include "wire/read.h"
 
 #define DSCP_MAX 63
-
-/* Of waymark/store/v1/store.proto. */
-enum record_field {
-	RECORD_SUPERSEDES = 1,
-	RECORD_MARK,
-	RECORD_TOMBSTONE,
-	RECORD_LEASE_ID,
-	RECORD_TTL_NS,
-};
-
-enum tombstone_field {
-	TOMBSTONE_MATCH = 1,
-	TOMBSTONE_OWNER,
-	TOMBSTONE_REASON,
-	TOMBSTONE_COUNTERS,
-};
 
 /* A field by number and type, for a switch. */
 #define NUMBER(field) ((field) << 3 | PROTOBUF_C_WIRE_TYPE_VARINT)

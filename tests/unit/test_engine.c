@@ -60,7 +60,7 @@ static void test_update_keeps_slot_counters_and_creation(void **state)
 	op = set(fixture, "2001:db8::1", 6);
 	assert_int_equal(op.outcome, OUTCOME_UPDATED);
 	assert_int_equal(op.revision, 2);
-	assert_int_equal(op.update.counters.packets, 7);
+	assert_int_equal(slot->counters.packets, 7);
 	assert_int_equal(op.update.create_time, first.update.create_time);
 	assert_ptr_equal(fake_find(&fixture->datapath, &match), slot);
 	assert_int_equal(slot->action.flow_label, 6);

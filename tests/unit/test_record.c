@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <waymark/store/v1/store.pb-c.h>
@@ -49,6 +50,119 @@ static void test_removals_come_back(void **state)
 		assert_true(record.is_removal);
 		assert_int_equal(record.supersedes, removal.revision - 1);
 		expect_same_removal(&record.removal, &removal);
+	}
+}
+
+/* ---- as protobuf-c writes them ---- */
+
+struct match_message {
+	Waymark__V1__Match base;
+	char destination[64], source[64];
+};
+
+static void write_address(char *text, const uint8_t address[16])
+{
+	for (int i = 0; i < 16; i += 2)
+		text += sprintf(text, "%s%x", i ? ":" : "", address[i] << 8 | address[i + 1]);
+}
+
+static Waymark__V1__Match *message_of(struct match_message *message, const struct match *match)
+{
+	waymark__v1__match__init(&message->base);
+	write_address(message->destination, match->destination);
+	if (match->kind == MARK_NETWORK)
+		sprintf(message->destination + strlen(message->destination), "/%u",
+			match->prefix_length);
+	message->base.destination = message->destination;
+	if (match->kind == MARK_FLOW) {
+		write_address(message->source, match->source);
+		message->base.source = message->source;
+	}
+	message->base.protocol = (Waymark__V1__Protocol)match->protocol;
+	message->base.source_port = match->source_port;
+	message->base.destination_port = match->destination_port;
+	return &message->base;
+}
+
+static void add_action(Waymark__V1__Mark *message, Waymark__V1__Scitag *scitag,
+		       const struct mark_action *action)
+{
+	if (action->label == MARK_LABEL_RAW) {
+		message->label_case = WAYMARK__V1__MARK__LABEL_FLOW_LABEL;
+		message->flow_label = action->flow_label;
+	}
+	if (action->label == MARK_LABEL_SCITAG) {
+		waymark__v1__scitag__init(scitag);
+		scitag->experiment_id = action->experiment;
+		scitag->activity_id = action->activity;
+		message->label_case = WAYMARK__V1__MARK__LABEL_SCITAG;
+		message->scitag = scitag;
+	}
+	if (action->has_dscp) {
+		message->dscp_choice_case = WAYMARK__V1__MARK__DSCP_CHOICE_DSCP;
+		message->dscp = action->dscp;
+	}
+}
+
+static size_t pack_mark(const struct mark *mark, uint64_t supersedes, uint8_t *ret)
+{
+	Waymark__Store__V1__Record record = WAYMARK__STORE__V1__RECORD__INIT;
+	Waymark__V1__Mark message = WAYMARK__V1__MARK__INIT;
+	Google__Protobuf__Timestamp create_time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	Waymark__V1__Scitag scitag;
+	struct match_message match;
+
+	create_time.seconds = mark->create_time / 1000000000;
+	create_time.nanos = (int32_t)(mark->create_time % 1000000000);
+	message.match = message_of(&match, &mark->match);
+	add_action(&message, &scitag, &mark->action);
+	message.cookie = (char *)mark->cookie;
+	message.owner = (char *)mark->owner;
+	message.revision = mark->revision;
+	message.create_time = &create_time;
+	record.supersedes = supersedes;
+	record.change_case = WAYMARK__STORE__V1__RECORD__CHANGE_MARK;
+	record.mark = &message;
+	record.lease_id = mark->lease;
+	record.ttl_ns = mark->ttl;
+	return waymark__store__v1__record__pack(&record, ret);
+}
+
+static size_t pack_removal(const struct removal *removal, uint64_t supersedes, uint8_t *ret)
+{
+	Waymark__Store__V1__Record record = WAYMARK__STORE__V1__RECORD__INIT;
+	Waymark__Store__V1__Tombstone tombstone = WAYMARK__STORE__V1__TOMBSTONE__INIT;
+	Waymark__V1__Counters counters = WAYMARK__V1__COUNTERS__INIT;
+	struct match_message match;
+
+	counters.packets = removal->counters.packets;
+	counters.bytes = removal->counters.bytes;
+	tombstone.match = message_of(&match, &removal->match);
+	tombstone.owner = (char *)removal->owner;
+	tombstone.reason = (Waymark__Store__V1__RemovalReason)removal->reason;
+	tombstone.counters = &counters;
+	record.supersedes = supersedes;
+	record.change_case = WAYMARK__STORE__V1__RECORD__CHANGE_TOMBSTONE;
+	record.tombstone = &tombstone;
+	return waymark__store__v1__record__pack(&record, ret);
+}
+
+static void test_every_octet_is_as_protobuf_c_writes_it(void **state)
+{
+	uint8_t bytes[RECORD_SIZE_MAX], wanted[RECORD_SIZE_MAX];
+
+	(void)state;
+	for (int i = 0; i < RANDOM_ROUNDS; i++) {
+		const struct mark mark = draw_mark();
+		const struct removal removal = draw_removal();
+		const uint64_t supersedes = draw(2) ? draw_number() : 0;
+		size_t size = record_write_mark(&mark, supersedes, bytes);
+
+		assert_int_equal(size, pack_mark(&mark, supersedes, wanted));
+		assert_memory_equal(bytes, wanted, size);
+		size = record_write_removal(&removal, supersedes, bytes);
+		assert_int_equal(size, pack_removal(&removal, supersedes, wanted));
+		assert_memory_equal(bytes, wanted, size);
 	}
 }
 
@@ -255,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_marks_come_back),
 		cmocka_unit_test(test_removals_come_back),
+		cmocka_unit_test(test_every_octet_is_as_protobuf_c_writes_it),
 		cmocka_unit_test(test_largest_fits),
 		cmocka_unit_test(test_any_octets_are_survived),
 		cmocka_unit_test(test_damaged_records),
