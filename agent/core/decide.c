@@ -333,7 +333,7 @@ static void settle(struct group *group, struct step *step)
 		group_forget(group, step);
 		refuse_memory(step->update);
 	}
-	step_report(step);
+	step_report(group, step);
 	group->n_steps--;
 }
 

@@ -56,7 +56,8 @@ struct engine_update {
 	uint64_t revision; /* of the change; UNCHANGED: of the mark; else 0 */
 	int64_t create_time; /* of the mark; ns since 1970 */
 	int64_t deadline; /* of the mark, on CLOCK_BOOTTIME, ns; 0: none */
-	struct traffic_count counters; /* REMOVED: final; else zero */
+	/* REMOVED: final. Of a mark that stays: what it has counted, with op->counted; else zero. */
+	struct traffic_count counters;
 };
 
 /* Marks an update as failed: its fault, to be filled with fault_set(). Never NULL. */
@@ -93,6 +94,7 @@ struct engine_op {
 	bool is_admin; /* may renew and revoke leases of others */
 	bool for_other; /* an admin acts for another owner: may reset the fence */
 	bool validate_only; /* everything is checked and answered, nothing changed */
+	bool counted; /* updates[].counters are wanted, of marks that stay too */
 	bool all_or_nothing; /* a failed update fails the operation, and nothing is changed */
 	uint64_t election_id; /* 0: none */
 	uint64_t quota; /* marks that the owner may have; 0: no limit */

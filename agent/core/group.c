@@ -314,7 +314,7 @@ int group_run(struct group *group)
 	} else {
 		FAILPOINT("after-commit");
 		for (size_t i = 0; i < group->n_steps; i++)
-			step_report(group_step(group, i));
+			step_report(group, group_step(group, i));
 		group_publish(group);
 	}
 	complete(group);

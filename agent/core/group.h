@@ -164,7 +164,7 @@ int group_commit(struct group *group);
 /* ---- publish.c ---- */
 
 /* Fills the out fields of the step's update, and counts it for its operation. */
-void step_report(const struct step *step);
+void step_report(struct group *group, const struct step *step);
 
 /* Lets readers see the group. */
 void group_publish(struct group *group);

@@ -61,7 +61,7 @@ static void simulate(struct group *group, struct engine_op *op, struct index_own
 	group->simulating = true;
 	decide_all(group, op, owner);
 	for (size_t i = first; i < group->n_steps; i++)
-		step_report(group_step(group, i));
+		step_report(group, group_step(group, i));
 	group_drop(group, first);
 	group->simulating = false;
 	if (op->all_or_nothing && op->fault.code == FAULT_NONE)

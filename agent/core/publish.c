@@ -26,7 +26,7 @@ static void count(const struct step *step)
 		op->first_revision = step->revision;
 }
 
-static void describe(const struct step *step)
+static void describe(struct group *group, const struct step *step)
 {
 	struct engine_update *update = step->update;
 	const struct state *there = step->outcome == OUTCOME_REMOVED ? &step->was : &step->is;
@@ -37,11 +37,14 @@ static void describe(const struct step *step)
 	update->create_time = there->create_time;
 	update->deadline = there->lease ? there->lease->next_deadline : 0;
 	update->counters = step->counters;
+	if (step->op->counted && step->outcome != OUTCOME_REMOVED && step->was.exists &&
+	    step->is.slot)
+		update->counters = datapath_counters(group->datapath, step->is.slot);
 	if (update->verb == UPDATE_SET)
 		update->lease = there->lease ? there->lease->id : 0;
 }
 
-void step_report(const struct step *step)
+void step_report(struct group *group, const struct step *step)
 {
 	if (!step->op || step->answered)
 		return;
@@ -51,7 +54,7 @@ void step_report(const struct step *step)
 	if (step->outcome == OUTCOME_NONE)
 		step->update->outcome = OUTCOME_NONE;
 	else
-		describe(step);
+		describe(group, step);
 }
 
 /* ---- readers ---- */

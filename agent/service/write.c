@@ -117,6 +117,7 @@ static struct write *write_new(void (*answer)(struct submission *submission))
 	write->submission = (struct submission){
 		.engine = {.verb = ENGINE_APPLY,
 			   .all_or_nothing = true,
+			   .counted = true,
 			   .updates = &write->update,
 			   .n_updates = 1},
 		.answer = answer,
