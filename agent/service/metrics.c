@@ -42,10 +42,10 @@ static void word_of(const ProtobufCEnumDescriptor *type, int value, const char *
 {
 	const ProtobufCEnumValue *entry = protobuf_c_enum_descriptor_get_value(type, value);
 	const char *name = entry ? entry->name + strlen(prefix) : "";
-	size_t length = 0;
+	const size_t length = strnlen(name, WORD_MAX - 1);
 
-	for (; length < WORD_MAX - 1 && name[length]; length++)
-		ret[length] = (char)tolower((unsigned char)name[length]);
+	for (size_t i = 0; i < length; i++)
+		ret[i] = (char)tolower((unsigned char)name[i]);
 	ret[length] = '\0';
 }
 
