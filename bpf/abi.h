@@ -182,8 +182,8 @@ struct interface_traffic {
 /* ---- writers: program array, [0] = the program that writes; __sk_buff.cb carries its orders
  * ---- */
 enum order {
-	ORDER_WORD_LOW, /* mark word, bits 31..0 */
-	ORDER_WORD_HIGH, /* bits 63..32 */
+	ORDER_WORD, /* mark word, bits 31..0 */
+	ORDER_UNUSED, /* agents before had the others here, which no writer reads */
 	ORDER_COUNTER, /* index in mark_traffic */
 	ORDER_PLACE, /* offset of the IPv6 header << 16 | packets on the wire */
 	ORDER_BYTES, /* on the wire, as in struct traffic */

@@ -21,28 +21,27 @@ static __always_inline __u32 hash_entropy(__u32 hash)
 	return (hash & 0x3) | (hash >> 2 & 1) << 8 | (hash >> 3 & 0x3) << 18;
 }
 
-/* The kernel's own label is already random per flow and follows its re-pathing. Without one
- * the flow hash keeps flows to one host apart on ECMP paths. */
-static __always_inline __u32 entropy(struct __sk_buff *skb, __u32 label)
+/* The kernel's own label is already random per flow and follows its re-pathing: its entropy
+ * stays. Without one the flow hash keeps flows to one host apart on ECMP paths. */
+static __always_inline __u32 scitagged_word(struct __sk_buff *skb, __u32 mark, __u32 word)
 {
-	return label ? label & LABEL_ENTROPY_MASK : hash_entropy(bpf_get_hash_recalc(skb));
+	__u32 structure = mark & LABEL_STRUCTURAL_MASK;
+
+	if (word & FIRST_WORD_LABEL_MASK)
+		return (word & ~LABEL_STRUCTURAL_MASK) | structure;
+	return word | structure | hash_entropy(bpf_get_hash_recalc(skb));
 }
 
-static __always_inline __u32 marked_word(struct __sk_buff *skb, __u64 mark, __u32 word)
+static __always_inline __u32 marked_word(struct __sk_buff *skb, __u32 mark, __u32 word)
 {
-	__u32 label = word & FIRST_WORD_LABEL_MASK;
-	__u32 value = mark & WORD_LABEL_MASK;
-	__u32 mask = 0;
-
-	if (mark & (WORD_HAS_RAW | WORD_HAS_SCITAG))
-		mask |= FIRST_WORD_LABEL_MASK;
 	if (mark & WORD_HAS_SCITAG)
-		value |= entropy(skb, label);
-	if (mark & WORD_HAS_DSCP) {
-		mask |= FIRST_WORD_DSCP_MASK;
-		value |= (mark >> WORD_DSCP_SHIFT & WORD_DSCP_MASK) << FIRST_WORD_DSCP_SHIFT;
-	}
-	return (word & ~mask) | (value & mask);
+		word = scitagged_word(skb, mark, word);
+	else if (mark & WORD_HAS_RAW)
+		word = (word & ~FIRST_WORD_LABEL_MASK) | (mark & WORD_LABEL_MASK);
+	if (mark & WORD_HAS_DSCP)
+		word = (word & ~FIRST_WORD_DSCP_MASK) |
+		       (mark >> WORD_DSCP_SHIFT & WORD_DSCP_MASK) << FIRST_WORD_DSCP_SHIFT;
+	return word;
 }
 
 #endif

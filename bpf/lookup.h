@@ -59,10 +59,10 @@ static __always_inline __u64 first_bits(__u64 half, __s64 bits)
 	return bits >= 64 ? half : half & bpf_cpu_to_be64(~0ull << (64 - bits));
 }
 
-/* Of `kinds`, those that may have a mark for this packet. */
-static __always_inline __u32 possible_kinds(const struct packet *packet, __u32 kinds)
+/* Of `kinds`, those that may have a mark for this destination. */
+static __always_inline __u32 possible_kinds(const struct exact_key *key, __u32 kinds)
 {
-	const address_word *destination = (const address_word *)packet->key.destination;
+	const address_word *destination = (const address_word *)key->destination;
 	__u64 high = destination[0], low = destination[1];
 	__u32 possible = 0;
 
@@ -116,13 +116,13 @@ static __always_inline bool find_exact(const struct exact_key *key, __u32 stripe
 }
 
 /* An expired prefix must not hide a shorter one, so the search goes on below its length. */
-static __always_inline bool find_network_mark(const struct packet *packet, struct hit *hit)
+static __always_inline bool find_network_mark(const struct exact_key *exact, struct hit *hit)
 {
 	struct prefix_key key = {.length = ADDRESS_BITS};
 	__u32 stripe = own_stripe();
 	int i;
 
-	__builtin_memcpy(key.destination, packet->key.destination, sizeof(key.destination));
+	__builtin_memcpy(key.destination, exact->destination, sizeof(key.destination));
 	for (i = 0; i <= ADDRESS_BITS; i++) {
 		const __u64 *found = bpf_map_lookup_elem(&networks, &key);
 		__u64 entry;
@@ -141,26 +141,21 @@ static __always_inline bool find_network_mark(const struct packet *packet, struc
 }
 
 /* Most specific first. Clears in the key what each next kind leaves out. */
-static __always_inline struct hit find_mark(struct packet *packet, __u32 kinds)
+static __always_inline void find_mark(struct exact_key *key, __u32 kinds, struct hit *hit)
 {
-	struct exact_key *key = &packet->key;
-	struct hit hit = {};
-
-	if (!key->protocol)
+	if (!*key_end(key))
 		kinds &= ~(FILTER_FLOW | FILTER_ENDPOINT);
-	if (kinds & FILTER_FLOW && find_exact(key, 0, &hit))
-		return hit;
+	if (kinds & FILTER_FLOW && find_exact(key, 0, hit))
+		return;
 	__builtin_memset(key->source, 0, sizeof(key->source));
-	key->source_port = 0;
-	if (kinds & FILTER_ENDPOINT && find_exact(key, 0, &hit))
-		return hit;
-	key->destination_port = 0;
-	key->protocol = 0;
-	if (kinds & FILTER_HOST && find_exact(key, own_stripe(), &hit))
-		return hit;
+	*key_end(key) &= ~key_end_of(bpf_htonl(0xFFFF0000), 0);
+	if (kinds & FILTER_ENDPOINT && find_exact(key, 0, hit))
+		return;
+	*key_end(key) = 0;
+	if (kinds & FILTER_HOST && find_exact(key, own_stripe(), hit))
+		return;
 	if (kinds & FILTER_NETWORK)
-		find_network_mark(packet, &hit);
-	return hit;
+		find_network_mark(key, hit);
 }
 
 #endif

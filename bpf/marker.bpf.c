@@ -24,54 +24,65 @@
 
 #define NO_LINK_HEADER 0
 
-/* The furthest that an IPv6 header can be from the start of the frame. */
-#define NETWORK_MAX (ETH_HLEN + TAGS_MAX * 4)
+/* The IPv6 header is at most 22 octets from the start of the frame; the verifier wants to see
+ * a limit. */
+#define NETWORK_MASK 31
+_Static_assert(ETH_HLEN + TAGS_MAX * 4 <= NETWORK_MASK, "the writer reaches every header");
 
 static __always_inline void order(struct __sk_buff *skb, const struct hit *hit,
 				  const struct packet *packet, struct traffic traffic)
 {
-	skb->cb[ORDER_WORD_LOW] = (__u32)hit->word;
-	skb->cb[ORDER_WORD_HIGH] = hit->word >> 32;
+	skb->cb[ORDER_WORD] = (__u32)hit->word;
 	skb->cb[ORDER_COUNTER] = hit->counter;
 	skb->cb[ORDER_PLACE] = packet->network << 16 | (__u16)traffic.packets;
 	skb->cb[ORDER_BYTES] = traffic.bytes;
 }
 
-/* Hands a packet that has a mark to the writer, which does not come back. Returns the verdict
- * on one that stays as it is. */
-static __always_inline enum verdict mark_readable(struct __sk_buff *skb, struct packet *packet,
-						  __u32 kinds, struct traffic traffic)
+/* Hands a packet that has a mark to the writer, which does not come back. Counts one that
+ * stays as it is. */
+static __always_inline int mark_or_count(struct __sk_buff *skb, const struct packet *packet,
+					 const struct hit *hit, enum verdict verdict)
 {
-	struct hit hit;
+	struct traffic traffic = on_the_wire(skb, packet);
 
-	kinds = possible_kinds(packet, kinds);
-	if (!kinds)
-		return VERDICT_NO_MATCH;
-	hit = find_mark(packet, kinds);
-	if (!hit.word)
-		return hit.matched ? VERDICT_EXPIRED : VERDICT_NO_MATCH;
-	order(skb, &hit, packet, traffic);
-	bpf_tail_call(skb, &writers, 0);
-	return VERDICT_WRITE_FAILED;
+	if (hit->word) {
+		order(skb, hit, packet, traffic);
+		bpf_tail_call(skb, &writers, 0);
+		verdict = VERDICT_WRITE_FAILED;
+	}
+	count_verdict(skb, own_stripe(), verdict, traffic);
+	return TC_ACT_UNSPEC;
 }
 
-/* Without any mark nothing is looked at, nothing counted: that is what makes it cheap. */
+/* Returns the verdict on a packet that no mark applies to. */
+static __always_inline enum verdict look_up(struct exact_key *key, __u32 kinds, struct hit *hit)
+{
+	kinds = possible_kinds(key, kinds);
+	if (kinds)
+		find_mark(key, kinds, hit);
+	return hit->matched ? VERDICT_EXPIRED : VERDICT_NO_MATCH;
+}
+
+/* Without any mark nothing is looked at, nothing counted: that is what makes it cheap. The
+ * short way has everything behind it to itself, so that what is constant there stays so. */
 static __always_inline int mark(struct __sk_buff *skb, __u32 link_header)
 {
 	__u32 kinds = control_word(CONTROL_KINDS);
+	struct hit hit = {};
 	struct packet packet;
-	__u32 stripe = own_stripe();
-	struct traffic traffic;
+	struct exact_key key;
 	int verdict;
 
 	if (!kinds)
 		return TC_ACT_UNSPEC;
-	verdict = parse(skb, link_header, &packet);
-	traffic = on_the_wire(skb, &packet);
+	if (parse_plain(skb, link_header, &packet, &key)) {
+		verdict = look_up(&key, kinds, &hit);
+		return mark_or_count(skb, &packet, &hit, verdict);
+	}
+	verdict = parse_any(skb, link_header, &packet, &key);
 	if (!verdict)
-		verdict = mark_readable(skb, &packet, kinds, traffic);
-	count_verdict(skb, stripe, verdict, traffic);
-	return TC_ACT_UNSPEC;
+		verdict = look_up(&key, kinds, &hit);
+	return mark_or_count(skb, &packet, &hit, verdict);
 }
 
 SEC("tc")
@@ -86,47 +97,34 @@ int mark_l3(struct __sk_buff *skb)
 	return mark(skb, NO_LINK_HEADER);
 }
 
-/* The word at this offset, NULL if the packet does not reach that far. */
-static __always_inline __be32 *linear_word(struct __sk_buff *skb, __u32 offset)
+/* Writes version, class and label. False if the packet does not reach that far. */
+static __always_inline bool overwrite(struct __sk_buff *skb, __u32 network, __u32 mark,
+				      __u32 *ret_marked)
 {
-	void *word = (void *)(long)skb->data + offset;
+	__be32 *first = (void *)(long)skb->data + network;
 
-	return word + sizeof(__be32) <= (void *)(long)skb->data_end ? word : NULL;
-}
-
-/* Version, class and label of the IPv6 header, writable; NULL if there is no memory. */
-static __always_inline __be32 *first_word(struct __sk_buff *skb, __u32 network)
-{
-	__be32 *word;
-
-	if (network > NETWORK_MAX)
-		return NULL;
-	word = linear_word(skb, network);
-	if (word)
-		return word;
-	if (bpf_skb_pull_data(skb, network + sizeof(__be32)))
-		return NULL;
-	return linear_word(skb, network);
+	if ((void *)(first + 1) > (void *)(long)skb->data_end)
+		return false;
+	*ret_marked = marked_word(skb, mark, bpf_ntohl(*first));
+	*first = bpf_htonl(*ret_marked);
+	return true;
 }
 
 SEC("tc")
 int write_mark(struct __sk_buff *skb)
 {
-	__u64 word = (__u64)skb->cb[ORDER_WORD_HIGH] << 32 | skb->cb[ORDER_WORD_LOW];
-	__u32 place = skb->cb[ORDER_PLACE];
+	__u32 mark = skb->cb[ORDER_WORD], place = skb->cb[ORDER_PLACE];
+	__u32 network = place >> 16 & NETWORK_MASK, stripe = own_stripe(), marked;
 	struct traffic traffic = {(__u16)place, skb->cb[ORDER_BYTES]};
-	__be32 *first = first_word(skb, place >> 16);
-	__u32 stripe = own_stripe(), marked;
 
-	if (!first) {
+	if (!overwrite(skb, network, mark, &marked) &&
+	    (bpf_skb_pull_data(skb, network + sizeof(__be32)) ||
+	     !overwrite(skb, network, mark, &marked))) {
 		count_verdict(skb, stripe, VERDICT_WRITE_FAILED, traffic);
 		return TC_ACT_UNSPEC;
 	}
-	marked = marked_word(skb, word, bpf_ntohl(*first));
-	*first = bpf_htonl(marked);
-
 	count_traffic(&mark_traffic, skb->cb[ORDER_COUNTER], traffic);
-	if (word & (WORD_HAS_RAW | WORD_HAS_SCITAG))
+	if (mark & (WORD_HAS_RAW | WORD_HAS_SCITAG))
 		count_pair(&sent_traffic, stripe, label_pair(marked), traffic);
 	count_verdict(skb, stripe, VERDICT_MARKED, traffic);
 	return TC_ACT_UNSPEC;
@@ -144,11 +142,12 @@ static __always_inline bool is_known(__u32 pair)
 static __always_inline int observe(struct __sk_buff *skb, __u32 link_header)
 {
 	struct packet packet = {};
+	struct exact_key key;
 	__u32 pair;
 
 	if (!control_word(CONTROL_OBSERVE))
 		return TC_ACT_UNSPEC;
-	if (find_network(skb, link_header, &packet) || read_network(skb, &packet))
+	if (find_network(skb, link_header, &packet) || read_network(skb, &packet, &key))
 		return TC_ACT_UNSPEC;
 	if (skb->gso_size)
 		skip_extensions(skb, &packet);

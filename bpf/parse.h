@@ -7,6 +7,8 @@
  * the buffer, takes the long way, which copies through bpf_skb_load_bytes and therefore
  * never changes the packet. The IPv6 payload length is not believed: it is 0 in BIG TCP.
  *
+ * Both begin with a link header of so many octets: ETH_HLEN or 0.
+ *
  * "Truncated" is a packet that ends before the headers it announces: the IPv6 header, the
  * extension headers behind it, the four octets of ports behind those.
  */
@@ -35,8 +37,11 @@ typedef __u64 __attribute__((may_alias)) address_word;
 #define IPPROTO_UDPLITE 136
 #endif
 
+/* Ports are moved as one, too. */
+typedef __u32 __attribute__((may_alias)) port_words;
+
+/* Where things are. The key is apart from it: that must be in memory, this need not. */
 struct packet {
-	struct exact_key key; /* protocol and ports are 0 where no ports can be read */
 	__u32 network; /* offset of the IPv6 header */
 	__u32 transport; /* offset of what follows the last extension header */
 	__u32 jumbo; /* octets that the segments of a super-packet will not have */
@@ -56,24 +61,38 @@ struct ports {
 	__be16 destination;
 };
 
+/* The last word of a key: ports and protocol. */
+static __always_inline address_word *key_end(struct exact_key *key)
+{
+	return (address_word *)&key->source_port;
+}
+
+static __always_inline __u64 key_end_of(__u32 ports, __u8 protocol)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return ports | (__u64)protocol << 32;
+#else
+	return (__u64)ports << 32 | (__u64)protocol << 24;
+#endif
+}
+
 static __always_inline void copy_address(void *to, const void *from)
 {
 	((address_word *)to)[0] = ((const address_word *)from)[0];
 	((address_word *)to)[1] = ((const address_word *)from)[1];
 }
 
-static __always_inline void read_addresses(struct packet *packet, const struct ipv6hdr *header)
+static __always_inline void read_addresses(struct exact_key *key, const struct ipv6hdr *header)
 {
-	copy_address(packet->key.destination, &header->daddr);
-	copy_address(packet->key.source, &header->saddr);
+	copy_address(key->destination, &header->daddr);
+	copy_address(key->source, &header->saddr);
 }
 
-static __always_inline void keep_ports(struct packet *packet, __u8 protocol,
+/* Stored as the one word that the hash reads: it would have to wait for smaller stores. */
+static __always_inline void keep_ports(struct exact_key *key, __u8 protocol,
 				       const struct ports *ports)
 {
-	packet->key.protocol = protocol;
-	packet->key.source_port = ports->source;
-	packet->key.destination_port = ports->destination;
+	*key_end(key) = key_end_of(*(const port_words *)ports, protocol);
 }
 
 /* An Ethernet header says what follows in its last two octets; without one skb->protocol
@@ -86,9 +105,9 @@ static __always_inline bool is_plain_ipv6(struct __sk_buff *skb, __u32 link_head
 	return (link_header ? *type : skb->protocol) == bpf_htons(ETH_P_IPV6);
 }
 
-/* The short way. False: take the long one. */
+/* The short way. False: take the long one, both outputs are spoilt. */
 static __always_inline bool parse_plain(struct __sk_buff *skb, __u32 link_header,
-					struct packet *packet)
+					struct packet *packet, struct exact_key *key)
 {
 	const void *end = (void *)(long)skb->data_end;
 	const struct ipv6hdr *header = (void *)(long)skb->data + link_header;
@@ -100,11 +119,12 @@ static __always_inline bool parse_plain(struct __sk_buff *skb, __u32 link_header
 		return false;
 	if (header->nexthdr != IPPROTO_TCP && header->nexthdr != IPPROTO_UDP)
 		return false;
-	read_addresses(packet, header);
-	keep_ports(packet, header->nexthdr, ports);
+	read_addresses(key, header);
+	keep_ports(key, header->nexthdr, ports);
 	packet->protocol = header->nexthdr;
 	packet->network = link_header;
 	packet->transport = link_header + sizeof(*header);
+	packet->jumbo = 0;
 	return true;
 }
 
@@ -133,7 +153,8 @@ static __always_inline int find_network(struct __sk_buff *skb, __u32 link_header
 	return type == bpf_htons(ETH_P_IPV6) ? 0 : VERDICT_NOT_IPV6;
 }
 
-static __always_inline int read_network(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int read_network(struct __sk_buff *skb, struct packet *packet,
+					struct exact_key *key)
 {
 	struct ipv6hdr header;
 
@@ -141,7 +162,7 @@ static __always_inline int read_network(struct __sk_buff *skb, struct packet *pa
 		return VERDICT_TRUNCATED;
 	if (header.version != 6)
 		return VERDICT_NOT_IPV6;
-	read_addresses(packet, &header);
+	read_addresses(key, &header);
 	packet->label =
 		(header.flow_lbl[0] & 0xF) << 16 | header.flow_lbl[1] << 8 | header.flow_lbl[2];
 	packet->protocol = header.nexthdr;
@@ -194,7 +215,8 @@ static __always_inline bool has_ports(__u8 protocol)
 	       protocol == IPPROTO_DCCP;
 }
 
-static __always_inline int read_ports(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int read_ports(struct __sk_buff *skb, const struct packet *packet,
+				      struct exact_key *key)
 {
 	struct ports ports;
 
@@ -202,34 +224,27 @@ static __always_inline int read_ports(struct __sk_buff *skb, struct packet *pack
 		return 0;
 	if (bpf_skb_load_bytes(skb, packet->transport, &ports, sizeof(ports)))
 		return VERDICT_TRUNCATED;
-	keep_ports(packet, packet->protocol, &ports);
+	keep_ports(key, packet->protocol, &ports);
 	return 0;
 }
 
-/* The long way. */
+/* The long way. Protocol and ports stay 0 where no ports can be read. Returns 0 or the verdict
+ * on a packet that cannot be read. */
 static __always_inline int parse_any(struct __sk_buff *skb, __u32 link_header,
-				     struct packet *packet)
+				     struct packet *packet, struct exact_key *key)
 {
-	int obstacle = find_network(skb, link_header, packet);
+	int obstacle;
 
+	__builtin_memset(packet, 0, sizeof(*packet));
+	__builtin_memset(key, 0, sizeof(*key));
+	obstacle = find_network(skb, link_header, packet);
 	if (!obstacle)
-		obstacle = read_network(skb, packet);
+		obstacle = read_network(skb, packet, key);
 	if (!obstacle)
 		obstacle = skip_extensions(skb, packet);
 	if (!obstacle)
-		obstacle = read_ports(skb, packet);
+		obstacle = read_ports(skb, packet, key);
 	return obstacle;
-}
-
-/* Reads a packet that begins with a link header of so many octets: ETH_HLEN or 0. Returns 0
- * or the verdict on a packet that cannot be read. */
-static __always_inline int parse(struct __sk_buff *skb, __u32 link_header,
-				 struct packet *packet)
-{
-	__builtin_memset(packet, 0, sizeof(*packet));
-	if (parse_plain(skb, link_header, packet))
-		return 0;
-	return parse_any(skb, link_header, packet);
 }
 
 #endif

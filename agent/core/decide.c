@@ -202,7 +202,7 @@ static int same_content(const struct group *group, const struct step *step)
 
 static int create(struct group *group, struct step *step, struct index_owner *owner)
 {
-	step->added = index_entry_new(step->match, owner);
+	step->added = index_entry_new(step->match, step->hash, owner);
 	if (!step->added) {
 		lifetime_undo(group, step, false);
 		return refuse(step, FAULT_RESOURCE_EXHAUSTED, FAULT_REASON_MEMORY,
@@ -305,11 +305,9 @@ static int decide(struct group *group, struct step *step, struct index_owner *ow
 /* ---- entries ---- */
 
 /* A dead mark goes, with a revision of its own, before anybody can meet it. */
-static void bury(struct group *group, const struct match *match)
+static void bury(struct group *group, struct index_entry *entry)
 {
-	struct index_entry *entry = index_find(group->index, match);
-
-	if (entry && lifetime_over(entry->lease, group->now) && !group_knows(group, match))
+	if (entry && lifetime_over(entry->lease, group->now) && !group_knows(group, entry))
 		(void)decide_removal(group, NULL, entry, REMOVAL_EXPIRED);
 }
 
@@ -335,18 +333,20 @@ static void settle(struct group *group, struct step *step)
 		group_forget(group, step);
 		refuse_memory(step->update);
 	}
-	step_report(group, step);
+	step_report(step);
 	group->n_steps--;
 }
 
 void decide_update(struct group *group, struct engine_op *op, struct index_owner *owner,
 		   struct engine_update *update)
 {
+	struct index_entry *entry;
 	struct step *step = NULL;
 
 	if (!update->fault) {
-		bury(group, &update->match);
-		step = group_add(group, &update->match);
+		entry = index_find_hashed(group->index, &update->match, update->hash);
+		bury(group, entry);
+		step = group_add(group, &update->match, update->hash, entry);
 		if (!step)
 			refuse_memory(update);
 	}
@@ -363,7 +363,7 @@ void decide_update(struct group *group, struct engine_op *op, struct index_owner
 static int add_removal(struct group *group, struct engine_op *op, struct index_entry *entry,
 		       enum removal_reason reason)
 {
-	struct step *step = group_add(group, &entry->match);
+	struct step *step = group_add(group, &entry->match, entry->hash, entry);
 	int r;
 
 	if (!step)

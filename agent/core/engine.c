@@ -266,9 +266,17 @@ void engine_free(struct engine *engine)
 	free_parts(engine);
 }
 
+/* On the caller's thread: the writer has enough to do. */
+static void hash_matches(struct engine_op *op)
+{
+	for (size_t i = 0; i < op->n_updates; i++)
+		op->updates[i].hash = match_hash(&op->updates[i].match);
+}
+
 void engine_submit(struct engine *engine, struct engine_op *op)
 {
 	op->next = NULL;
+	hash_matches(op);
 	pthread_mutex_lock(&engine->queue_lock);
 	*engine->last = op;
 	engine->last = &op->next;

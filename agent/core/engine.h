@@ -52,10 +52,11 @@ struct engine_update {
 
 	/* Out. */
 	uint8_t outcome; /* enum outcome */
+	uint32_t hash; /* the engine's own: match_hash() */
 	uint64_t revision; /* of the change; UNCHANGED: of the mark; else 0 */
 	int64_t create_time; /* of the mark; ns since 1970 */
 	int64_t deadline; /* of the mark, on CLOCK_BOOTTIME, ns; 0: none */
-	struct traffic_count counters; /* of the mark; REMOVED: final */
+	struct traffic_count counters; /* REMOVED: final; else zero */
 };
 
 /* Marks an update as failed: its fault, to be filled with fault_set(). Never NULL. */
@@ -192,16 +193,12 @@ int engine_get(struct engine *engine, const struct match *match, struct engine_m
  * it and has not expired. 0; -ENOENT; else what the store says. */
 int engine_effective(struct engine *engine, const struct match *match, struct engine_mark *ret);
 
-/* Current counters and deadline of the mark with this match; zero if there is none. */
-void engine_volatile(struct engine *engine, const struct match *match,
-		     struct traffic_count *ret_counters, int64_t *ret_deadline);
-
 /* Calls `each` for every mark changed after revision `after`, in the order of revisions, until
  * it returns non-zero; returns that, 0 at the end, or negative errno if the store cannot be
  * read. Changes up to the engine_revision() of before are seen; one that is made meanwhile may
  * bring its mark again. */
 int engine_scan(struct engine *engine, uint64_t after,
-		int (*each)(const struct mark *mark, void *user), void *user);
+		int (*each)(const struct engine_mark *found, void *user), void *user);
 
 /* Newest revision that readers see, 0 at first. */
 uint64_t engine_revision(struct engine *engine);

@@ -3,6 +3,7 @@
  * Changes for watches: a page of the store's records, of which the index says what still holds.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "cleanup.h"
@@ -39,10 +40,10 @@ static int add_record(const struct store_record *record, void *user)
 
 	page->last = record->revision;
 	if (record->mark) {
-		change->mark = *record->mark;
+		mark_copy(&change->mark, record->mark);
 		change->is_removal = false;
 	} else if (record->revision > page->removals_after) {
-		change->removal = *record->removal;
+		removal_copy(&change->removal, record->removal);
 		change->is_removal = true;
 	}
 	if (record->mark || record->revision > page->removals_after) {
@@ -52,16 +53,12 @@ static int add_record(const struct store_record *record, void *user)
 	return ++page->records == PAGE_RECORDS || page->n == PAGE_CHANGES;
 }
 
-static void judge(struct engine *engine, struct change *change)
+/* entry: what the index has of its match. */
+static void judge(struct change *change, const struct index_entry *entry)
 {
-	const struct index_entry *entry;
-
 	change->holds = change->is_removal;
 	change->deadline = 0;
-	if (change->is_removal)
-		return;
-	entry = index_find(&engine->index, &change->mark.match);
-	if (!entry || entry->revision != change->revision)
+	if (change->is_removal || !entry || entry->revision != change->revision)
 		return;
 	change->holds = true;
 	if (entry->lease)
@@ -72,13 +69,19 @@ static void judge(struct engine *engine, struct change *change)
  * does not know yet is left for the next call: it could not be told from what is overtaken. */
 static void keep_published(struct engine *engine, struct change_page *page)
 {
+	_Static_assert(offsetof(struct mark, match) == offsetof(struct removal, match),
+		       "removals are looked up like marks");
+	struct index_entry *entries[PAGE_CHANGES];
+
 	pthread_rwlock_rdlock(&engine->lock);
 	if (page->last > engine->index.revision)
 		page->last = engine->index.revision;
 	while (page->n > 0 && page->changes[page->n - 1].revision > page->last)
 		page->n--;
+	index_find_many(&engine->index, &page->changes->mark.match, sizeof(*page->changes),
+			page->n, entries);
 	for (size_t i = 0; i < page->n; i++)
-		judge(engine, &page->changes[i]);
+		judge(&page->changes[i], entries[i]);
 	pthread_rwlock_unlock(&engine->lock);
 }
 

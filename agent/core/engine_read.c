@@ -77,26 +77,13 @@ int engine_effective(struct engine *engine, const struct match *match, struct en
 	return read_mark(engine, find_effective, match, ret);
 }
 
-void engine_volatile(struct engine *engine, const struct match *match,
-		     struct traffic_count *ret_counters, int64_t *ret_deadline)
-{
-	const struct index_entry *entry;
-
-	*ret_counters = (struct traffic_count){0, 0};
-	*ret_deadline = 0;
-	pthread_rwlock_rdlock(&engine->lock);
-	entry = index_find(&engine->index, match);
-	if (entry)
-		read_volatile(engine, entry, ret_counters, ret_deadline);
-	pthread_rwlock_unlock(&engine->lock);
-}
-
 /* What a scan takes out of the store at a time: neither a read transaction nor the lock is held
  * while `each` works. */
-enum { SCAN_MARKS = 256, SCAN_RECORDS = 4096 };
+enum { SCAN_MARKS = 128, SCAN_RECORDS = 4096 };
 
 struct scan_page {
-	struct mark marks[SCAN_MARKS];
+	struct engine_mark found[SCAN_MARKS];
+	bool lives[SCAN_MARKS];
 	size_t n;
 	size_t records; /* looked at: tombstones and dead records too */
 	uint64_t last; /* revision of the last one */
@@ -107,32 +94,33 @@ static int add_to_page(const struct store_record *record, void *user)
 	struct scan_page *page = user;
 
 	if (record->mark)
-		page->marks[page->n++] = *record->mark;
+		mark_copy(&page->found[page->n++].mark, record->mark);
 	page->last = record->revision;
 	return ++page->records == SCAN_RECORDS || page->n == SCAN_MARKS;
 }
 
 /* The living are those that the index names. */
-static void keep_living(struct engine *engine, struct scan_page *page)
+static void find_living(struct engine *engine, struct scan_page *page)
 {
-	size_t kept = 0;
+	struct index_entry *entries[SCAN_MARKS];
 
 	pthread_rwlock_rdlock(&engine->lock);
+	index_find_many(&engine->index, &page->found->mark.match, sizeof(*page->found), page->n,
+			entries);
 	for (size_t i = 0; i < page->n; i++) {
-		const struct index_entry *entry =
-			index_find(&engine->index, &page->marks[i].match);
+		struct engine_mark *found = &page->found[i];
 
-		if (entry && entry->revision == page->marks[i].revision)
-			page->marks[kept++] = page->marks[i];
+		page->lives[i] = entries[i] && entries[i]->revision == found->mark.revision;
+		if (page->lives[i])
+			read_volatile(engine, entries[i], &found->counters, &found->deadline);
 	}
 	pthread_rwlock_unlock(&engine->lock);
-	page->n = kept;
 }
 
 /* A mark that changes while its page is looked at comes again further on, so only an empty page
  * is the end. */
 int engine_scan(struct engine *engine, uint64_t after,
-		int (*each)(const struct mark *mark, void *user), void *user)
+		int (*each)(const struct engine_mark *found, void *user), void *user)
 {
 	cleanup(free_bytes) struct scan_page *page = malloc(sizeof(*page));
 	int r = 0;
@@ -145,10 +133,11 @@ int engine_scan(struct engine *engine, uint64_t after,
 		r = store_scan(engine->group.store, page->last, add_to_page, page);
 		if (r < 0)
 			return r;
-		keep_living(engine, page);
+		find_living(engine, page);
 		r = 0;
 		for (size_t i = 0; r == 0 && i < page->n; i++)
-			r = each(&page->marks[i], user);
+			if (page->lives[i])
+				r = each(&page->found[i], user);
 	} while (r == 0 && page->records > 0);
 	return r;
 }

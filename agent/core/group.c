@@ -77,21 +77,28 @@ struct step *group_step(const struct group *group, size_t i)
 	return &group->blocks[i / BLOCK][i % BLOCK];
 }
 
-static struct step *find_first(const struct group *group, const struct match *match)
+/* Not in the index's order: what comes from there one by one, as with a replacement, would
+ * crowd together in a smaller table. */
+static uint32_t turn(uint32_t hash)
 {
-	const uint32_t hash = match_hash(match);
+	return hash << 16 | hash >> 16;
+}
+
+static struct step *find_first(const struct group *group, const struct match *match,
+			       uint32_t hash)
+{
 	struct step *first;
-	size_t place = hash;
+	size_t place = turn(hash);
 
 	do
-		first = match_table_next(&group->by_match, hash, &place);
+		first = match_table_next(&group->by_match, turn(hash), &place);
 	while (first && memcmp(first->match, match, sizeof(*match)) != 0);
 	return first;
 }
 
-bool group_knows(const struct group *group, const struct match *match)
+bool group_knows(const struct group *group, const struct index_entry *entry)
 {
-	return find_first(group, match);
+	return find_first(group, &entry->match, entry->hash);
 }
 
 static int add_block(struct group *group)
@@ -122,29 +129,46 @@ static struct state published_state(const struct index_entry *entry)
 			      .revision = entry->revision};
 }
 
-struct step *group_add(struct group *group, const struct match *match)
+void group_prefetch(const struct group *group, const struct engine_op *op, size_t i)
 {
-	struct step *first = find_first(group, match), *step;
+	const struct match_table *entries = &group->index->entries;
 
+	if (i + 2 * GROUP_AHEAD < op->n_updates)
+		match_table_prefetch(entries, op->updates[i + 2 * GROUP_AHEAD].hash);
+	if (i + GROUP_AHEAD < op->n_updates)
+		match_table_prefetch_item(entries, op->updates[i + GROUP_AHEAD].hash);
+}
+
+struct step *group_add(struct group *group, const struct match *match, uint32_t hash,
+		       struct index_entry *entry)
+{
+	struct step *first, *step;
+
+	/* While the changes are in the cache. */
+	if (group->n_steps - group->n_programmed >= GROUP_CHANGES && !group->simulating)
+		group_program(group);
+	first = find_first(group, match, hash);
 	/* What comes now must find what has become of it. */
 	if (first && !first->latest->in_kernel && !group->simulating) {
 		group_program(group);
-		first = find_first(group, match);
+		first = find_first(group, match, hash);
 	}
 	if (group->n_steps == group->n_blocks * BLOCK && add_block(group) < 0)
 		return NULL;
 	step = group_step(group, group->n_steps++);
-	*step = (struct step){.match = match, .before = first ? first->latest : NULL};
-	step->entry = index_find(group->index, match);
+	*step = (struct step){.match = match,
+			      .hash = hash,
+			      .entry = entry,
+			      .before = first ? first->latest : NULL};
 	step->was = step->before ? step->before->is : published_state(step->entry);
 	return step;
 }
 
 int group_keep(struct group *group, struct step *step)
 {
-	step->first = find_first(group, step->match);
+	step->first = step->before ? step->before->first : NULL;
 	if (!step->first) {
-		int r = match_table_add(&group->by_match, match_hash(step->match), step);
+		int r = match_table_add(&group->by_match, turn(step->hash), step);
 
 		if (r < 0)
 			return r;
@@ -158,7 +182,7 @@ int group_keep(struct group *group, struct step *step)
 void group_forget(struct group *group, struct step *step)
 {
 	if (step->first == step)
-		match_table_remove(&group->by_match, match_hash(step->match), step);
+		match_table_remove(&group->by_match, turn(step->hash), step);
 	else if (step->first)
 		step->first->latest = step->before;
 	if (step->first)
@@ -290,7 +314,7 @@ int group_run(struct group *group)
 	} else {
 		FAILPOINT("after-commit");
 		for (size_t i = 0; i < group->n_steps; i++)
-			step_report(group, group_step(group, i));
+			step_report(group_step(group, i));
 		group_publish(group);
 	}
 	complete(group);

@@ -26,6 +26,9 @@
  * have more by itself. */
 #define GROUP_MAX 8192
 
+/* Steps ahead of which memory is fetched that is probably not in the cache: the index's. */
+#define GROUP_AHEAD 16
+
 /* Kernel changes handed over at a time. */
 #define GROUP_CHANGES 1024
 
@@ -96,12 +99,17 @@ int group_run(struct group *group);
 /* Step number i, in the order of decision. */
 struct step *group_step(const struct group *group, size_t i);
 
-/* Adds a step for the match, whose `was` is what the steps before have left. NULL: no memory.
- * It is borrowed until the group is over, and the match with it. */
-struct step *group_add(struct group *group, const struct match *match);
+/* Fetches what the updates after number i of the operation will look at. */
+void group_prefetch(const struct group *group, const struct engine_op *op, size_t i);
 
-/* Has the group a step for this match, with an effect? */
-bool group_knows(const struct group *group, const struct match *match);
+/* Adds a step for the match, whose `was` is what the steps before have left; `hash` is its
+ * match_hash(), `entry` what the index has for it. NULL: no memory. It is borrowed until the
+ * group is over, and the match with it. */
+struct step *group_add(struct group *group, const struct match *match, uint32_t hash,
+		       struct index_entry *entry);
+
+/* Has the group a step for the match of this entry, with an effect? */
+bool group_knows(const struct group *group, const struct index_entry *entry);
 
 /* The newest step, which is decided, has an effect: the next ones build upon it. 0 or -ENOMEM.
  */
@@ -156,7 +164,7 @@ int group_commit(struct group *group);
 /* ---- publish.c ---- */
 
 /* Fills the out fields of the step's update, and counts it for its operation. */
-void step_report(struct group *group, const struct step *step);
+void step_report(const struct step *step);
 
 /* Lets readers see the group. */
 void group_publish(struct group *group);

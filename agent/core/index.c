@@ -31,9 +31,9 @@ void index_done(struct index *index)
 
 /* ---- entries ---- */
 
-struct index_entry *index_find(const struct index *index, const struct match *match)
+struct index_entry *index_find_hashed(const struct index *index, const struct match *match,
+				      uint32_t hash)
 {
-	const uint32_t hash = match_hash(match);
 	struct index_entry *entry;
 	size_t place = hash;
 
@@ -41,6 +41,43 @@ struct index_entry *index_find(const struct index *index, const struct match *ma
 		entry = match_table_next(&index->entries, hash, &place);
 	while (entry && memcmp(&entry->match, match, sizeof(*match)) != 0);
 	return entry;
+}
+
+struct index_entry *index_find(const struct index *index, const struct match *match)
+{
+	return index_find_hashed(index, match, match_hash(match));
+}
+
+/* So many places of the table, and then entries, are on their way from memory at a time. */
+enum { FIND_AT_ONCE = 32 };
+
+static void find_some(const struct index *index, const uint8_t *matches, size_t stride,
+		      size_t n, struct index_entry **ret)
+{
+	uint32_t hashes[FIND_AT_ONCE];
+
+	for (size_t i = 0; i < n; i++) {
+		hashes[i] = match_hash((const struct match *)(matches + i * stride));
+		match_table_prefetch(&index->entries, hashes[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t place = hashes[i];
+
+		__builtin_prefetch(match_table_next(&index->entries, hashes[i], &place));
+	}
+	for (size_t i = 0; i < n; i++)
+		ret[i] = index_find_hashed(index, (const struct match *)(matches + i * stride),
+					   hashes[i]);
+}
+
+void index_find_many(const struct index *index, const struct match *matches, size_t stride,
+		     size_t n, struct index_entry **ret)
+{
+	const uint8_t *at = (const uint8_t *)matches;
+
+	for (size_t i = 0; i < n; i += FIND_AT_ONCE)
+		find_some(index, at + i * stride, stride,
+			  n - i < FIND_AT_ONCE ? n - i : FIND_AT_ONCE, ret + i);
 }
 
 static struct index_entry *find_in_force(const struct index *index, const struct match *match,
@@ -91,12 +128,14 @@ struct index_entry *index_effective(const struct index *index, const struct matc
 	return entry ? entry : find_network(index, match, now);
 }
 
-struct index_entry *index_entry_new(const struct match *match, struct index_owner *owner)
+struct index_entry *index_entry_new(const struct match *match, uint32_t hash,
+				    struct index_owner *owner)
 {
 	struct index_entry *entry = calloc(1, sizeof(*entry));
 
 	if (entry) {
 		entry->match = *match;
+		entry->hash = hash;
 		entry->owner = owner;
 	}
 	return entry;
@@ -115,7 +154,7 @@ uint32_t index_cookie_hash(const char *cookie)
 
 int index_add(struct index *index, struct index_entry *entry)
 {
-	int r = match_table_add(&index->entries, match_hash(&entry->match), entry);
+	int r = match_table_add(&index->entries, entry->hash, entry);
 
 	if (r < 0)
 		return r;
@@ -152,7 +191,7 @@ void index_remove(struct index *index, struct index_entry *entry)
 	if (entry->match.kind == MARK_NETWORK)
 		index->by_length[entry->match.prefix_length]--;
 	entry->owner->account.marks--;
-	match_table_remove(&index->entries, match_hash(&entry->match), entry);
+	match_table_remove(&index->entries, entry->hash, entry);
 	free(entry);
 }
 

@@ -42,6 +42,7 @@ struct index_entry {
 	uint32_t cookie; /* index_cookie_hash() */
 	int64_t create_time;
 	uint64_t revision; /* in the store */
+	uint32_t hash; /* match_hash() of `match` */
 	struct index_owner *owner;
 	struct lease *lease; /* NULL: for ever */
 	struct index_entry *next, *prev; /* of the same lease */
@@ -72,13 +73,24 @@ void index_done(struct index *index);
 /* NULL: not there. Valid until the entry is removed. */
 struct index_entry *index_find(const struct index *index, const struct match *match);
 
+/* The same where match_hash() of the match is known. */
+struct index_entry *index_find_hashed(const struct index *index, const struct match *match,
+				      uint32_t hash);
+
+/* index_find() for many: what they need is brought from memory all at once. matches[] are
+ * `stride` octets apart. */
+void index_find_many(const struct index *index, const struct match *matches, size_t stride,
+		     size_t n, struct index_entry **ret);
+
 /* The most specific entry that covers what `match` describes and whose deadline comes after
  * `now`; NULL: none. */
 struct index_entry *index_effective(const struct index *index, const struct match *match,
 				    int64_t now);
 
-/* An entry for index_add(), from malloc(); NULL: no memory. */
-struct index_entry *index_entry_new(const struct match *match, struct index_owner *owner);
+/* An entry for index_add(), from malloc(); `hash` is match_hash() of the match. NULL: no
+ * memory. */
+struct index_entry *index_entry_new(const struct match *match, uint32_t hash,
+				    struct index_owner *owner);
 
 /* Takes over an entry whose match must not be there yet, and counts it for its owner. 0 or
  * -ENOMEM, and the caller keeps it. */

@@ -7,7 +7,9 @@
 #define WAYMARK_MARK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define MARK_COOKIE_MAX 128 /* octets */
 #define MARK_OWNER_MAX 255 /* octets */
@@ -58,10 +60,10 @@ struct mark {
 	uint8_t lifetime; /* enum mark_lifetime */
 	uint64_t lease; /* id of the lease, private or shared; 0: FOREVER */
 	uint64_t ttl; /* ns; TTL only */
-	char cookie[MARK_COOKIE_MAX + 1];
-	char owner[MARK_OWNER_MAX + 1];
 	uint64_t revision; /* of the last change */
 	int64_t create_time; /* ns since 1970 */
+	char cookie[MARK_COOKIE_MAX + 1];
+	char owner[MARK_OWNER_MAX + 1];
 };
 
 /* Why a mark went; numbers are those of waymark.v1.RemovalReason. */
@@ -75,11 +77,25 @@ enum removal_reason {
 /* What stays of a mark that went: a tombstone. */
 struct removal {
 	struct match match;
-	char owner[MARK_OWNER_MAX + 1];
 	uint64_t revision; /* of the removal */
 	uint8_t reason; /* enum removal_reason */
 	struct traffic_count counters; /* final */
+	char owner[MARK_OWNER_MAX + 1];
 };
+
+/* As an assignment, but for what is behind the ends of the texts. */
+static inline void mark_copy(struct mark *to, const struct mark *from)
+{
+	memcpy(to, from, offsetof(struct mark, cookie));
+	memcpy(to->cookie, from->cookie, strlen(from->cookie) + 1);
+	memcpy(to->owner, from->owner, strlen(from->owner) + 1);
+}
+
+static inline void removal_copy(struct removal *to, const struct removal *from)
+{
+	memcpy(to, from, offsetof(struct removal, owner));
+	memcpy(to->owner, from->owner, strlen(from->owner) + 1);
+}
 
 /* Do both write the same bits? */
 bool mark_action_equal(const struct mark_action *a, const struct mark_action *b);

@@ -7,20 +7,19 @@
 
 /* ---- writing ---- */
 
-void match_destination_text(const struct match *match, char text[MATCH_ADDRESS_TEXT_MAX])
+char *match_destination_text(const struct match *match, char text[MATCH_ADDRESS_TEXT_MAX])
 {
 	if (match->kind == MARK_NETWORK)
-		prefix_text(match->destination, match->prefix_length, text);
-	else
-		prefix_address_text(match->destination, text);
+		return prefix_text(match->destination, match->prefix_length, text);
+	return prefix_address_text(match->destination, text);
 }
 
-void match_source_text(const struct match *match, char text[MATCH_ADDRESS_TEXT_MAX])
+char *match_source_text(const struct match *match, char text[MATCH_ADDRESS_TEXT_MAX])
 {
 	if (match->kind == MARK_FLOW)
-		prefix_address_text(match->source, text);
-	else
-		text[0] = '\0';
+		return prefix_address_text(match->source, text);
+	text[0] = '\0';
+	return text;
 }
 
 /* ---- reading ---- */

@@ -26,10 +26,11 @@ int match_parse(const struct match_text *text, struct match *ret, struct fault *
 
 #define MATCH_ADDRESS_TEXT_MAX PREFIX_TEXT_MAX
 
-/* RFC 5952 text of the destination: an address, or address/length for a NETWORK. */
-void match_destination_text(const struct match *match, char text[MATCH_ADDRESS_TEXT_MAX]);
+/* RFC 5952 text of the destination: an address, or address/length for a NETWORK. Returns its
+ * end. */
+char *match_destination_text(const struct match *match, char text[MATCH_ADDRESS_TEXT_MAX]);
 
-/* RFC 5952 text of the source; empty if the match has none. */
-void match_source_text(const struct match *match, char text[MATCH_ADDRESS_TEXT_MAX]);
+/* RFC 5952 text of the source; empty if the match has none. Returns its end. */
+char *match_source_text(const struct match *match, char text[MATCH_ADDRESS_TEXT_MAX]);
 
 #endif

@@ -5,9 +5,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
-enum { PLACES_MIN = 64, PLACES_KEPT = 4096 };
+enum { PLACES_MIN = 64, PLACES_KEPT = 32768 };
+
+/* To empty a table costs its places: no more than so many for each item. */
+enum { PLACES_PER_ITEM = 64 };
 
 /* ---- hash ---- */
 
@@ -52,9 +56,11 @@ void match_table_done(struct match_table *table)
 
 void match_table_clear(struct match_table *table)
 {
-	if (table->mask >= PLACES_KEPT)
+	if (table->n == 0)
+		return;
+	if (table->mask >= PLACES_KEPT || table->mask / PLACES_PER_ITEM > table->n)
 		match_table_done(table);
-	else if (table->n > 0)
+	else
 		memset(table->places, 0, (table->mask + 1) * sizeof(*table->places));
 	table->n = 0;
 }
@@ -70,11 +76,27 @@ static void put(struct match_table *table, struct match_place new)
 	table->places[i & table->mask] = new;
 }
 
+/* Zeroed. A large table is searched all over: with large pages less of the address translation
+ * misses the cache. */
+static struct match_place *make_places(size_t n)
+{
+	const size_t page = 2 << 20, size = n * sizeof(struct match_place);
+	const size_t rounded = (size + page - 1) / page * page;
+	void *places;
+
+	if (size < 2 * page)
+		return calloc(n, sizeof(struct match_place));
+	places = aligned_alloc(page, rounded);
+	if (!places)
+		return NULL;
+	(void)madvise(places, rounded, MADV_HUGEPAGE); /* or small ones, as before */
+	return memset(places, 0, size);
+}
+
 static int grow(struct match_table *table)
 {
 	size_t n = table->places ? 2 * (table->mask + 1) : PLACES_MIN;
-	struct match_table grown = {
-		.places = calloc(n, sizeof(*grown.places)), .mask = n - 1, .n = table->n};
+	struct match_table grown = {.places = make_places(n), .mask = n - 1, .n = table->n};
 
 	if (!grown.places)
 		return -ENOMEM;

@@ -28,7 +28,8 @@ struct match_table {
 
 void match_table_done(struct match_table *table);
 
-/* Empties it, and gives back what memory an uncommonly large one has taken. */
+/* Empties it. A table much larger than what it held gives its memory back, and so does an
+ * uncommonly large one. */
 void match_table_clear(struct match_table *table);
 
 /* Nobody can choose matches that share one: it has a random seed in each process. */
@@ -52,6 +53,25 @@ static inline void *match_table_next(const struct match_table *table, uint32_t h
 		if (!at->item || at->hash == hash)
 			return at->item;
 	}
+}
+
+/* Fetches, for a search some steps later, the place of this hash; then, once that has come, the
+ * item there. */
+static inline void match_table_prefetch(const struct match_table *table, uint32_t hash)
+{
+	if (table->places)
+		__builtin_prefetch(&table->places[hash & table->mask]);
+}
+
+static inline void match_table_prefetch_item(const struct match_table *table, uint32_t hash)
+{
+	size_t place = hash;
+	const char *item = (const char *)match_table_next(table, hash, &place);
+
+	if (!item)
+		return;
+	__builtin_prefetch(item);
+	__builtin_prefetch(item + 64);
 }
 
 /* All items, while none comes or goes: the one behind *place, which is 0 at first; NULL: no

@@ -61,7 +61,7 @@ static void simulate(struct group *group, struct engine_op *op, struct index_own
 	group->simulating = true;
 	decide_all(group, op, owner);
 	for (size_t i = first; i < group->n_steps; i++)
-		step_report(group, group_step(group, i));
+		step_report(group_step(group, i));
 	group_drop(group, first);
 	group->simulating = false;
 	if (op->all_or_nothing && op->fault.code == FAULT_NONE)
@@ -104,8 +104,10 @@ void operation_attempt(struct group *group, struct engine_op *op, struct index_o
 
 static void apply_all(struct group *group, struct engine_op *op, struct index_owner *owner)
 {
-	for (size_t i = 0; i < op->n_updates; i++)
+	for (size_t i = 0; i < op->n_updates; i++) {
+		group_prefetch(group, op, i);
 		decide_update(group, op, owner, &op->updates[i]);
+	}
 }
 
 /* ---- fences ---- */

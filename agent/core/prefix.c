@@ -2,18 +2,28 @@
 #include "core/prefix.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- bits ---- */
 
+/* The first `length` bits of half an address. */
+static uint64_t mask_half(uint64_t half, unsigned int length)
+{
+	if (length == 0)
+		return 0;
+	return length >= 64 ? half : half & htobe64(UINT64_MAX << (64 - length));
+}
+
 void prefix_mask(const uint8_t address[16], uint8_t length, uint8_t ret[16])
 {
-	for (unsigned int i = 0; i < 16; i++) {
-		unsigned int bits = length > 8 * i ? length - 8 * i : 0;
+	uint64_t halves[2];
 
-		ret[i] = bits >= 8 ? address[i] : (uint8_t)(address[i] & ~(0xFFU >> bits));
-	}
+	memcpy(halves, address, sizeof(halves));
+	halves[0] = mask_half(halves[0], length);
+	halves[1] = mask_half(halves[1], length > 64 ? length - 64U : 0);
+	memcpy(ret, halves, sizeof(halves));
 }
 
 bool prefix_contains(const uint8_t prefix[16], uint8_t length, const uint8_t address[16])
@@ -97,9 +107,11 @@ char *prefix_address_text(const uint8_t address[16], char text[static INET6_ADDR
 	return end;
 }
 
-void prefix_text(const uint8_t address[16], uint8_t length, char text[PREFIX_TEXT_MAX])
+char *prefix_text(const uint8_t address[16], uint8_t length, char text[PREFIX_TEXT_MAX])
 {
-	sprintf(prefix_address_text(address, text), "/%u", length);
+	char *end = prefix_address_text(address, text);
+
+	return end + sprintf(end, "/%u", length);
 }
 
 /* ---- reading ---- */
@@ -145,8 +157,81 @@ static int refuse_host_bits(const struct reader *reader, const uint8_t address[1
 			     reader->text, right);
 }
 
-/* The text before the slash. */
-static int read_address(const struct reader *reader, uint8_t ret[16])
+/* Values of hexadecimal digits, + 1. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
+/* Up to four digits; the end of what was read. */
+static const char *read_group(const char *text, uint16_t *ret)
+{
+	const char *const end = text + 4;
+	unsigned int group = 0, value;
+
+	for (; text < end && (value = hex_values[(uint8_t)*text]) != 0; text++)
+		group = group << 4 | (value - 1);
+	*ret = (uint16_t)group;
+	return text;
+}
+
+/* The groups of a text, and before which of them it has "::" (-1: nowhere). Returns where they
+ * end, for the caller to judge; NULL: not so. */
+static const char *read_groups(const char *text, uint16_t groups[static 8], int *ret_n,
+			       int *ret_gap)
+{
+	int n = 0, gap = -1;
+
+	while (n < 8) {
+		const char *end;
+
+		if (gap < 0 && text[0] == ':' && text[1] == ':') {
+			gap = n;
+			text += 2;
+		} else if (n > 0) {
+			if (*text != ':')
+				break;
+			text++;
+		}
+		end = read_group(text, &groups[n]);
+		if (end == text && gap != n)
+			return NULL;
+		if (end == text)
+			break;
+		n++;
+		text = end;
+	}
+	*ret_n = n;
+	*ret_gap = gap;
+	return text;
+}
+
+/* What inet_pton() reads, in a fraction of the time; returns the end. NULL: it is for
+ * inet_pton() to say what this is. */
+static const char *read_plain_address(const char *text, uint8_t ret[16])
+{
+	uint16_t groups[8];
+	int n, gap;
+	const char *end = read_groups(text, groups, &n, &gap);
+
+	if (!end || (gap < 0) != (n == 8))
+		return NULL;
+	if (*end && (*end != '/' || strnlen(end, 5) > 4))
+		return NULL;
+	memset(ret, 0, 16);
+	for (int i = 0; i < n; i++) {
+		const int place = gap >= 0 && i >= gap ? i + 8 - n : i;
+
+		ret[2 * place] = (uint8_t)(groups[i] >> 8);
+		ret[2 * place + 1] = (uint8_t)groups[i];
+	}
+	return end;
+}
+
+/* Any text before the slash. */
+static int read_any_address(const struct reader *reader, uint8_t ret[16])
 {
 	size_t length = strcspn(reader->text, "/");
 	char text[INET6_ADDRSTRLEN];
@@ -168,6 +253,18 @@ static int read_address(const struct reader *reader, uint8_t ret[16])
 	if (!is_ipv6)
 		return refuse_malformed(reader, "not an IPv6 address or prefix");
 	memcpy(ret, &address, sizeof(address));
+	return 0;
+}
+
+/* The text before the slash. */
+static int read_address(const struct reader *reader, uint8_t ret[16])
+{
+	uint8_t address[16];
+
+	if (!read_plain_address(reader->text, address) ||
+	    IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)address))
+		return read_any_address(reader, ret);
+	memcpy(ret, address, sizeof(address));
 	return 0;
 }
 
@@ -207,7 +304,7 @@ static int read_prefix(const struct reader *reader, uint8_t ret_address[16],
 
 	if (r == 0)
 		r = read_length(reader, &length);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (has_host_bits(address, length))
 		return refuse_host_bits(reader, address, length);
@@ -228,7 +325,7 @@ int prefix_parse(const char *text, const char *field, uint8_t ret_address[16],
 	uint8_t address[16], length;
 	int r = read_prefix(&reader, address, &length);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (length == PREFIX_LENGTH_MAX && is_unspecified(address))
 		return refuse(&reader, FAULT_REASON_INVALID_ADDRESS,
@@ -245,7 +342,7 @@ int prefix_parse_source(const char *text, const char *field, uint8_t ret_address
 	uint8_t address[16], length;
 	int r = read_prefix(&reader, address, &length);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (length != PREFIX_LENGTH_MAX)
 		return refuse(&reader, FAULT_REASON_INVALID_ADDRESS,

@@ -26,8 +26,8 @@ int prefix_parse_source(const char *text, const char *field, uint8_t ret_address
 /* RFC 5952 text; returns its end. */
 char *prefix_address_text(const uint8_t address[16], char text[static INET6_ADDRSTRLEN]);
 
-/* RFC 5952 text "address/length". length 0..128. */
-void prefix_text(const uint8_t address[16], uint8_t length, char text[PREFIX_TEXT_MAX]);
+/* RFC 5952 text "address/length"; returns its end. length 0..128. */
+char *prefix_text(const uint8_t address[16], uint8_t length, char text[PREFIX_TEXT_MAX]);
 
 /* The first `length` bits of the address, zeros behind. length 0..128. */
 void prefix_mask(const uint8_t address[16], uint8_t length, uint8_t ret[16]);

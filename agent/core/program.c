@@ -46,7 +46,7 @@ static void refuse(struct group *group, struct step *step, int error)
 		group->n_refused++;
 	lifetime_undo(group, step, false);
 	group_forget(group, step);
-	step_report(group, step);
+	step_report(step);
 	step->answered = true;
 }
 

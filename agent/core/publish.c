@@ -26,7 +26,7 @@ static void count(const struct step *step)
 		op->first_revision = step->revision;
 }
 
-static void describe(struct group *group, const struct step *step)
+static void describe(const struct step *step)
 {
 	struct engine_update *update = step->update;
 	const struct state *there = step->outcome == OUTCOME_REMOVED ? &step->was : &step->is;
@@ -39,11 +39,9 @@ static void describe(struct group *group, const struct step *step)
 	update->counters = step->counters;
 	if (update->verb == UPDATE_SET)
 		update->lease = there->lease ? there->lease->id : 0;
-	if (step->outcome != OUTCOME_REMOVED && step->was.exists && step->is.slot)
-		update->counters = datapath_counters(group->datapath, step->is.slot);
 }
 
-void step_report(struct group *group, const struct step *step)
+void step_report(const struct step *step)
 {
 	if (!step->op || step->answered)
 		return;
@@ -53,7 +51,7 @@ void step_report(struct group *group, const struct step *step)
 	if (step->outcome == OUTCOME_NONE)
 		step->update->outcome = OUTCOME_NONE;
 	else
-		describe(group, step);
+		describe(step);
 }
 
 /* ---- readers ---- */
@@ -73,7 +71,8 @@ static struct index_entry *add_entry(struct group *group, struct step *step)
 
 static struct index_entry *entry_of(struct group *group, const struct step *step)
 {
-	return step->before ? index_find(group->index, step->match) : step->entry;
+	return step->before ? index_find_hashed(group->index, step->match, step->hash)
+			    : step->entry;
 }
 
 static void publish_step(struct group *group, struct step *step)
@@ -126,12 +125,25 @@ static void publish_lease(struct group *group, const struct lease_change *change
 	}
 }
 
+static void prefetch_step(const struct group *group, size_t i)
+{
+	const struct step *step;
+
+	if (i >= group->n_steps)
+		return;
+	step = group_step(group, i);
+	match_table_prefetch(&group->index->entries, step->hash);
+	if (step->entry)
+		__builtin_prefetch(&step->entry->action);
+}
+
 void group_publish(struct group *group)
 {
 	pthread_rwlock_wrlock(group->lock);
 	for (size_t i = 0; i < group->n_steps; i++) {
 		struct step *step = group_step(group, i);
 
+		prefetch_step(group, i + GROUP_AHEAD);
 		if (step->first)
 			publish_step(group, step);
 	}

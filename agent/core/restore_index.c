@@ -124,7 +124,8 @@ static int index_mark(struct restoration *restoration, const struct mark *mark,
 		      struct index_owner *owner)
 {
 	struct index *index = restoration->group->index;
-	struct index_entry *entry = index_find(index, &mark->match);
+	const uint32_t hash = match_hash(&mark->match);
+	struct index_entry *entry = index_find_hashed(index, &mark->match, hash);
 	int r = 0;
 
 	/* A mark that was cleared and made anew may have got another owner. */
@@ -133,7 +134,7 @@ static int index_mark(struct restoration *restoration, const struct mark *mark,
 		entry = NULL;
 	}
 	if (!entry) {
-		entry = index_entry_new(&mark->match, owner);
+		entry = index_entry_new(&mark->match, hash, owner);
 		r = entry ? index_add(index, entry) : -ENOMEM;
 	}
 	if (r < 0) {

@@ -24,6 +24,7 @@ struct state {
 
 struct step {
 	const struct match *match;
+	uint32_t hash; /* match_hash() */
 	struct engine_op *op; /* NULL: the engine's own */
 	struct engine_update *update; /* of `op`; NULL: a removal that it brings about */
 	struct index_entry *entry; /* before the group; NULL: the match was new */

@@ -172,6 +172,14 @@ void filter_add(struct filter *filter, const struct match *match, uint32_t slot,
 	kinds_share(filter);
 }
 
+void filter_prefetch(const struct filter *filter, const struct match *match)
+{
+	const uint32_t bucket = address_hash(match->destination) & filter->bucket_mask;
+
+	if (match->kind != MARK_NETWORK)
+		__builtin_prefetch(&filter->words[bucket / FILTER_BUCKETS_PER_WORD], 1);
+}
+
 void filter_remove(struct filter *filter, uint32_t slot)
 {
 	uint32_t kind = filter->kinds[slot];

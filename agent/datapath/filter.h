@@ -50,6 +50,9 @@ uint32_t filter_buckets(uint32_t marks);
 /* Call before the match goes into its map. */
 void filter_add(struct filter *filter, const struct match *match, uint32_t slot, uint64_t now);
 
+/* Fetches what filter_add() of this match will look at. */
+void filter_prefetch(const struct filter *filter, const struct match *match);
+
 /* Call after the match has left its map. */
 void filter_remove(struct filter *filter, uint32_t slot);
 

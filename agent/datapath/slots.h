@@ -4,6 +4,9 @@
  * for SHARED_GRACE_NS before it is handed out again, so that a packet under way neither
  * carries nor counts for the next mark. Slot 0 is never handed out.
  *
+ * The lowest comes first: marks that are made together are neighbours in the arrays, whatever
+ * order others went in, and share their cache lines.
+ *
  * Not locked. Times are in ns of any monotonic clock.
  */
 #ifndef WAYMARK_SLOTS_H
@@ -11,18 +14,18 @@
 
 #include <stdint.h>
 
-/* A chain through slots.next; first 0: empty. */
-struct slots_chain {
-	uint32_t first, last;
+/* A set of slots: one bit each, and above them one bit for each word that is not 0. */
+struct slots_set {
+	uint64_t *words, *filled;
+	uint32_t first; /* the words of `filled` below this one are 0 */
+	uint32_t n;
 	uint64_t newest; /* when the last one came */
 };
 
 struct slots {
-	uint32_t *next; /* [slot] */
 	uint32_t count;
-	uint32_t fresh; /* this one and those above were never handed out */
-	uint32_t idle; /* first of those that have rested; 0: none */
-	struct slots_chain young, old; /* resting; every old one came before every young one */
+	struct slots_set idle; /* were never handed out, or have rested */
+	struct slots_set young, old; /* resting; every old one came before every young one */
 };
 
 /* Slots 1..count-1. 0 or -ENOMEM. */

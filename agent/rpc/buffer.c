@@ -10,30 +10,14 @@ struct rpc_packed {
 	grpc_slice bytes;
 };
 
-static grpc_slice pack(const ProtobufCMessage *message)
-{
-	size_t size = protobuf_c_message_get_packed_size(message);
-	grpc_slice slice = grpc_slice_malloc(size);
-
-	protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
-	return slice;
-}
-
-grpc_byte_buffer *buffer_pack(const ProtobufCMessage *message)
-{
-	grpc_slice slice = pack(message);
-	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
-
-	grpc_slice_unref(slice);
-	return buffer;
-}
-
-struct rpc_packed *rpc_pack(const ProtobufCMessage *message)
+struct rpc_packed *rpc_packed_new(void *bytes, size_t size)
 {
 	struct rpc_packed *packed = malloc(sizeof(*packed));
 
 	if (packed)
-		packed->bytes = pack(message);
+		packed->bytes = grpc_slice_new(bytes, size, free);
+	else
+		free(bytes);
 	return packed;
 }
 
@@ -44,12 +28,30 @@ void rpc_packed_free(struct rpc_packed *packed)
 	free(packed);
 }
 
+static grpc_byte_buffer *pack(const ProtobufCMessage *message)
+{
+	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(message));
+	grpc_byte_buffer *buffer;
+
+	protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
+	buffer = grpc_raw_byte_buffer_create(&slice, 1);
+	grpc_slice_unref(slice);
+	return buffer;
+}
+
 /* A new one each time, of the same bytes: the C core empties what it sends. */
-grpc_byte_buffer *buffer_of(const struct rpc_packed *packed)
+static grpc_byte_buffer *share(const struct rpc_packed *packed)
 {
 	grpc_slice slice = packed->bytes;
 
 	return grpc_raw_byte_buffer_create(&slice, 1);
+}
+
+grpc_byte_buffer *buffer_make(const ProtobufCMessage *message, const struct rpc_packed *packed)
+{
+	if (packed)
+		return share(packed);
+	return message ? pack(message) : NULL;
 }
 
 grpc_slice buffer_slice(grpc_byte_buffer *buffer)

@@ -285,7 +285,7 @@ static int call_send(struct rpc_call *call, const ProtobufCMessage *message,
 	} else if (call->sending) {
 		err = -EAGAIN;
 	} else {
-		grpc_byte_buffer *buffer = packed ? buffer_of(packed) : buffer_pack(message);
+		grpc_byte_buffer *buffer = buffer_make(message, packed);
 
 		op.data.send_message.send_message = buffer;
 		call->sending = true;
@@ -306,23 +306,37 @@ int rpc_call_send_packed(struct rpc_call *call, const struct rpc_packed *packed)
 	return call_send(call, NULL, packed);
 }
 
-void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
-		     const ProtobufCMessage *response)
+/* The response, unless it is packed already. */
+static void call_finish(struct rpc_call *call, const struct rpc_status *status,
+			const ProtobufCMessage *response, const struct rpc_packed *packed)
 {
 	const struct rpc_options *options = &call->entry->server->options;
+	const bool failed = status && status->code != GRPC_STATUS_OK;
 
 	pthread_mutex_lock(&call->lock);
 	if (!call->ended) {
 		call->ended = true;
-		if (status && status->code != GRPC_STATUS_OK && options->refused)
+		if (failed && options->refused)
 			options->refused(call, status, options->refused_user);
-		final_init(&call->final, status, options->error_domain, response);
+		final_init(&call->final, status, options->error_domain,
+			   failed ? NULL : buffer_make(response, packed));
 		if (call->sending)
 			call->final_waits = true;
 		else
 			call_start_final(call);
 	}
 	pthread_mutex_unlock(&call->lock);
+}
+
+void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
+		     const ProtobufCMessage *response)
+{
+	call_finish(call, status, response, NULL);
+}
+
+void rpc_call_finish_packed(struct rpc_call *call, const struct rpc_packed *response)
+{
+	call_finish(call, NULL, NULL, response);
 }
 
 /* With the lock. */
@@ -359,39 +373,4 @@ bool rpc_call_cancelled(const struct rpc_call *call)
 	/* The C core's own timer may be late. */
 	now = gpr_now(call->deadline.clock_type);
 	return gpr_time_cmp(now, call->deadline) >= 0;
-}
-
-void *rpc_call_service(const struct rpc_call *call)
-{
-	return call->entry->service->user;
-}
-
-const struct rpc_method *rpc_call_method(const struct rpc_call *call)
-{
-	return call->entry->method;
-}
-
-size_t rpc_call_octets(const struct rpc_call *call)
-{
-	return call->octets;
-}
-
-const struct rpc_peer *rpc_call_peer(const struct rpc_call *call)
-{
-	return &call->peer;
-}
-
-void rpc_call_set_data(struct rpc_call *call, void *data)
-{
-	call->data = data;
-}
-
-void *rpc_call_data(const struct rpc_call *call)
-{
-	return call->data;
-}
-
-void *rpc_call_alloc(struct rpc_call *call, size_t size)
-{
-	return arena_alloc(&call->memory, size);
 }

@@ -26,6 +26,9 @@ struct rpc_method {
 	enum rpc_kind kind;
 	/* Health and reflection answer every peer; others only whom `admit` lets in. */
 	bool public_access;
+	/* Its callbacks may run for more than a tenth of a millisecond, whatever the size of
+	 * the request: then the calls that come meanwhile do not wait for them. */
+	bool takes_long;
 	int needs; /* for `admit`, which knows what it means */
 	const ProtobufCMessageDescriptor *request, *response;
 	/* Client and bidi streams: a client that sends nothing for so long, while a message is
@@ -76,10 +79,10 @@ bool rpc_call_cancelled(const struct rpc_call *call);
  * (wait for `writable`); -ENOMEM; -EPIPE after rpc_call_finish() or cancellation. */
 int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message);
 
-/* A message that is packed once and sent on many calls. */
+/* A message that is packed already, perhaps for many calls. */
 struct rpc_packed;
-/* NULL: no memory. */
-struct rpc_packed *rpc_pack(const ProtobufCMessage *message);
+/* The bytes, from malloc(), are taken over. NULL: no memory, and they are freed. */
+struct rpc_packed *rpc_packed_new(void *bytes, size_t size);
 /* Also while calls are still sending it. NULL is fine. */
 void rpc_packed_free(struct rpc_packed *packed);
 
@@ -90,6 +93,9 @@ int rpc_call_send_packed(struct rpc_call *call, const struct rpc_packed *packed)
  * NULL. status NULL means OK. Harmless if the client is gone. */
 void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
 		     const ProtobufCMessage *response);
+
+/* rpc_call_finish() with OK and a response that is packed already. */
+void rpc_call_finish_packed(struct rpc_call *call, const struct rpc_packed *response);
 
 /* rpc_call_finish() with an error that does not wait for a client which takes nothing: a
  * message that is on its way is dropped, and then the client gets code and message without

@@ -9,7 +9,7 @@
 
 #include "rpc/limits.h"
 #include "rpc/text.h"
-#include "rpc/wire.h"
+#include "wire/read.h"
 
 /* One message on the way down. Frames live on the stack and point upwards. */
 struct frame {

@@ -98,12 +98,20 @@ static void call_drain(struct rpc_call *call)
 	rpc_call_finish(call, &status, NULL);
 }
 
+static bool call_takes_long(const struct rpc_call *call)
+{
+	return call->entry->method->takes_long ||
+	       (call->payload && grpc_byte_buffer_length(call->payload) > RPC_BRIEF_MAX);
+}
+
 static void call_handle(struct rpc_call *call, unsigned int event)
 {
 	const struct rpc_method *method = call->entry->method;
 	void (*handler)(struct rpc_call *) = NULL;
 	struct rpc_status status = {.code = 0};
 
+	if (call_takes_long(call))
+		threads_hand_over();
 	switch (event) {
 	case CALL_OPENED:
 		call->announced = true;

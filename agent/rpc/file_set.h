@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rpc/wire.h"
+#include "wire/read.h"
 
 struct file_set {
 	struct wire *files; /* one FileDescriptorProto each, as it came */

@@ -36,14 +36,13 @@ static void final_add_error(struct rpc_final *final, const struct rpc_status *st
 }
 
 void final_init(struct rpc_final *final, const struct rpc_status *status, const char *domain,
-		const ProtobufCMessage *response)
+		grpc_byte_buffer *response)
 {
 	*final = (struct rpc_final){.message = grpc_empty_slice()};
+	final->response = response;
 	if (status && status->code != GRPC_STATUS_OK) {
 		final->code = (grpc_status_code)status->code;
 		final_add_error(final, status, domain);
-	} else if (response) {
-		final->response = buffer_pack(response);
 	}
 }
 

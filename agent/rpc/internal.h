@@ -119,19 +119,15 @@ struct rpc_call {
 	struct rpc_final final;
 };
 
-/* One that serves the completion queue. */
-struct rpc_thread {
-	struct rpc_server *server;
-	pthread_t thread;
-	_Atomic int64_t turned; /* when it came back to the queue; ms on CLOCK_MONOTONIC */
-};
-
 struct rpc_server {
 	struct rpc_options options;
 	grpc_server *core;
 	grpc_completion_queue *queue;
 	struct rpc_thread *threads;
 	size_t n_threads;
+	pthread_mutex_t lead_lock; /* taken last of all; is_led */
+	pthread_cond_t lead_free;
+	bool is_led; /* one of the threads waits for events, or handles one */
 	bool started;
 
 	const struct rpc_service *services[RPC_SERVICES_MAX];
@@ -192,21 +188,32 @@ void idle_arrived(struct rpc_call *call);
 /* CALL_IDLE was delivered: ends the call, unless something has arrived meanwhile. */
 void idle_end(struct rpc_call *call);
 
+/* threads.c: which of them serves the completion queue. */
+int threads_init(struct rpc_server *server, size_t n);
+void threads_done(struct rpc_server *server);
+int threads_start(struct rpc_server *server, size_t n);
+/* Of those that were started; the queue is shut down. */
+void threads_join(struct rpc_server *server);
+/* Without threads: handles the next event. False: the queue is shut down and empty. */
+bool threads_turn(struct rpc_server *server);
+/* What this thread does now may take long: another one serves the queue meanwhile. */
+void threads_hand_over(void);
+
 /* deliver.c: hands events (or 0: only looks again) to the handler, one at a time for a call,
  * on this thread unless another one is at it. */
 void call_deliver(struct rpc_call *call, unsigned int events);
 void call_receive(struct rpc_call *call);
 
-/* final.c: what the client gets at the end. */
+/* final.c: what the client gets at the end. The response (NULL: none) is taken over. */
 void final_init(struct rpc_final *final, const struct rpc_status *status, const char *domain,
-		const ProtobufCMessage *response);
+		grpc_byte_buffer *response);
 /* The operations that send it; returns their number, at most 3. */
 size_t final_operations(struct rpc_final *final, bool initial_metadata, grpc_op *ops);
 void final_done(struct rpc_final *final);
 
 /* buffer.c: messages and their bytes. */
-grpc_byte_buffer *buffer_pack(const ProtobufCMessage *message);
-grpc_byte_buffer *buffer_of(const struct rpc_packed *packed);
+/* Of one of the two; NULL if there is neither. */
+grpc_byte_buffer *buffer_make(const ProtobufCMessage *message, const struct rpc_packed *packed);
 /* All bytes of the buffer in one slice, the caller's to unref. */
 grpc_slice buffer_slice(grpc_byte_buffer *buffer);
 

@@ -16,8 +16,9 @@
 #define RPC_STREAMS_MAX 100
 
 /* Calls that can arrive for one method between two turns of the queue without being put on
- * the C core's slow path. A slot is some hundred bytes and is armed again at once. */
-#define RPC_SLOTS 64
+ * the C core's slow path, which only costs a lock. A slot is armed again at once. The C core of
+ * Debian looks through all slots, of every method, whenever a call makes a step. */
+#define RPC_SLOTS 8
 
 /* From accept to the end of TLS: a silent connection must not hold a descriptor. */
 #define RPC_HANDSHAKE_MS 5000
@@ -44,6 +45,10 @@
 /* What the C core may hold in buffers; beyond it connections are shed. Thirty requests of
  * the largest size. */
 #define RPC_BUFFERS_MAX (128 * 1024 * 1024)
+
+/* A request of more octets may take some tenths of a millisecond to check and to unpack:
+ * another thread answers the calls that come meanwhile. */
+#define RPC_BRIEF_MAX 4096
 
 /* Memory that unpacking one message may take, RPC_ARENA_BASE + RPC_ARENA_FACTOR x its length
  * and never more than RPC_ARENA_MAX. Honest requests need up to 10 times their length;

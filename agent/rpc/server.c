@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "cleanup.h"
-#include "now.h"
 #include "rpc/health.h"
 #include "rpc/internal.h"
 #include "rpc/limits.h"
@@ -117,8 +116,9 @@ int rpc_server_new(const struct rpc_options *options, struct rpc_server **ret)
 	server->options = *options;
 	server->n_threads = options->threads ? options->threads : THREADS_DEFAULT;
 	server_init_core(server);
-	server->threads = calloc(server->n_threads, sizeof(*server->threads));
-	err = server->threads ? server_add_builtin(server) : -ENOMEM;
+	err = threads_init(server, server->n_threads);
+	if (!err)
+		err = server_add_builtin(server);
 	if (err) {
 		rpc_server_free(server);
 		return err;
@@ -166,57 +166,6 @@ int rpc_server_add_service(struct rpc_server *server, const struct rpc_service *
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	return now_on(CLOCK_MONOTONIC) / MILLISECOND;
-}
-
-static gpr_timespec next_pulse(const struct rpc_server *server)
-{
-	const unsigned int ms = server->options.pulse_ms;
-
-	if (ms == 0)
-		return gpr_inf_future(GPR_CLOCK_MONOTONIC);
-	return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-			    gpr_time_from_millis(ms, GPR_TIMESPAN));
-}
-
-/* False: the queue is shut down and empty. */
-static bool server_turn(struct rpc_server *server)
-{
-	grpc_event event = grpc_completion_queue_next(server->queue, next_pulse(server), NULL);
-
-	if (event.type != GRPC_OP_COMPLETE)
-		return event.type != GRPC_QUEUE_SHUTDOWN;
-	tag_receive(event.tag, event.success);
-	return true;
-}
-
-static void *server_run(void *user)
-{
-	struct rpc_thread *thread = user;
-
-	do
-		atomic_store(&thread->turned, now_ms());
-	while (server_turn(thread->server));
-	return NULL;
-}
-
-bool rpc_server_is_alive(const struct rpc_server *server, unsigned int ms)
-{
-	for (size_t i = 0; i < server->n_threads; i++)
-		if (now_ms() - atomic_load(&server->threads[i].turned) > ms)
-			return false;
-	return true;
-}
-
-static int server_start_thread(struct rpc_server *server, struct rpc_thread *thread)
-{
-	thread->server = server;
-	atomic_init(&thread->turned, now_ms());
-	return signals_thread(&thread->thread, server_run, thread);
-}
-
 int rpc_server_start(struct rpc_server *server)
 {
 	size_t wanted = server->n_threads;
@@ -226,10 +175,8 @@ int rpc_server_start(struct rpc_server *server)
 	server->started = true;
 	grpc_server_start(server->core);
 	err = slots_post(server);
-	while (!err && server->n_threads < wanted) {
-		err = server_start_thread(server, &server->threads[server->n_threads]);
-		server->n_threads += !err;
-	}
+	if (!err)
+		err = threads_start(server, wanted);
 	if (!err)
 		err = idle_start(server);
 	return err ? err : listeners_start(server);
@@ -305,7 +252,7 @@ void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 	streams_drain(server);
 	/* Without threads nobody else turns the queue. */
 	while (!server->n_threads && !server->stop_done)
-		server_turn(server);
+		threads_turn(server);
 	pthread_mutex_lock(&server->lock);
 	server_settle(server, &until);
 	if (!server->stop_done || server->n_calls) {
@@ -317,9 +264,8 @@ void rpc_server_drain(struct rpc_server *server, unsigned int grace_ms)
 	pthread_mutex_unlock(&server->lock);
 	idle_stop(server);
 	grpc_completion_queue_shutdown(server->queue);
-	for (size_t i = 0; i < server->n_threads; i++)
-		pthread_join(server->threads[i].thread, NULL);
-	while (!server->n_threads && server_turn(server))
+	threads_join(server);
+	while (!server->n_threads && threads_turn(server))
 		;
 	grpc_server_destroy(take(server->core));
 	grpc_completion_queue_destroy(take(server->queue));
@@ -339,7 +285,7 @@ void rpc_server_free(struct rpc_server *server)
 	for (size_t i = 0; i < server->n_entries; i++)
 		free(server->entries[i]);
 	free(server->entries);
-	free(server->threads);
+	threads_done(server);
 	pthread_cond_destroy(&server->changed);
 	pthread_mutex_destroy(&server->lock);
 	free(server);

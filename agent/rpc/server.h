@@ -30,7 +30,7 @@ struct rpc_service {
 
 struct rpc_options {
 	const char *error_domain; /* ErrorInfo.domain; a constant */
-	unsigned int threads; /* that serve the completion queue; 0: 2 */
+	unsigned int threads; /* that serve the completion queue, one at a time; 0: 2 */
 	unsigned int pulse_ms; /* each of them gives a sign of life so often; 0: never */
 	/* May this peer call this method at all? Asked before the request is unpacked, for
 	 * methods without public_access; fills the status when not. NULL: everybody may. */
@@ -102,8 +102,8 @@ void rpc_server_set_serving(struct rpc_server *server, bool serving);
  * thread. */
 void rpc_server_set_ill(struct rpc_server *server, const char *service, bool ill);
 
-/* With a pulse: has every thread of the completion queue come back to it within `ms`? Any
- * thread, while the server runs. */
+/* With a pulse: has every thread of the completion queue that does not rest come back to it
+ * within `ms`? Any thread, while the server runs. */
 bool rpc_server_is_alive(const struct rpc_server *server, unsigned int ms);
 
 /* Connects to every listener, from outside, as clients do. NULL, or the address of one that has

@@ -84,13 +84,14 @@ static struct apply *apply_new(size_t n_updates)
 }
 
 static int read_update(const Waymark__V1__MarkUpdate *message, struct rpc_call *call,
-		       struct engine_update *ret, struct fault *fault)
+		       const struct mark_reader *reader, struct engine_update *ret,
+		       struct fault *fault)
 {
 	int r;
 
 	switch (message->update_case) {
 	case WAYMARK__V1__MARK_UPDATE__UPDATE_SET:
-		r = submission_read_mark(call, message->set, ret, fault);
+		r = submission_read_mark(reader, message->set, ret, fault);
 		if (r < 0)
 			return fault_prefix(fault, "set"), r;
 		r = submission_keep(call, &ret->cookie, fault);
@@ -112,12 +113,13 @@ static int read_update(const Waymark__V1__MarkUpdate *message, struct rpc_call *
 static int read_updates(struct apply *apply, struct rpc_call *call,
 			const Waymark__V1__ApplyMarksRequest *request, struct fault *fault)
 {
+	const struct mark_reader reader = submission_reader(call);
 	struct engine_op *op = &apply->submission.engine;
 
 	for (size_t i = 0; i < request->n_updates; i++) {
 		struct engine_update *update = &apply->updates[i];
 
-		if (read_update(request->updates[i], call, update, fault) == 0)
+		if (read_update(request->updates[i], call, &reader, update, fault) == 0)
 			continue;
 		if (op->all_or_nothing) {
 			locate_update(fault, i);

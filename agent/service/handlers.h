@@ -50,8 +50,14 @@ void reply_out_of_memory(struct rpc_call *call);
  * not be read, with this negative errno. */
 void reply_store(struct rpc_call *call, int error);
 
-/* The wall clock, as it is set now, at a deadline on CLOCK_BOOTTIME; ns since 1970. 0: none, as
- * the deadline is. */
-int64_t reply_expire_time(int64_t deadline);
+/* How far the wall clock, as it is set now, is ahead of CLOCK_BOOTTIME; ns. */
+int64_t reply_wall_ahead(void);
+
+/* The wall clock at a deadline on CLOCK_BOOTTIME; ns since 1970. 0: none, as the deadline is.
+ */
+static inline int64_t reply_expire_time(int64_t deadline, int64_t wall_ahead)
+{
+	return deadline ? deadline + wall_ahead : 0;
+}
 
 #endif

@@ -27,7 +27,8 @@ static void write_lease(struct wire_lease *wire, const struct engine_lease *leas
 	wire->message.lease_id = lease->id;
 	wire_write_duration(&wire->ttl, (int64_t)lease->ttl);
 	wire->message.ttl = &wire->ttl;
-	wire_write_time(&wire->expire_time, reply_expire_time(lease->deadline));
+	wire_write_time(&wire->expire_time,
+			reply_expire_time(lease->deadline, reply_wall_ahead()));
 	wire->message.expire_time = &wire->expire_time;
 	wire->message.owner = (char *)lease->owner;
 	wire->message.mark_count = lease->marks;

@@ -7,78 +7,70 @@
 
 #include "cleanup.h"
 #include "core/engine.h"
-#include "service/list_filter.h"
+#include "service/answer.h"
 #include "service/handlers.h"
+#include "service/list_filter.h"
 #include "service/page_token.h"
 #include "service/service.h"
 #include "service/wire.h"
+#include "wire/write.h"
+
+/* Of ListMarksResponse. */
+enum { RESPONSE_MARKS = 2, RESPONSE_NEXT_PAGE_TOKEN };
 
 /* A page being filled. */
 struct page {
 	struct list_filter filter;
+	const struct registry *registry;
+	bool counted;
+	int64_t wall_ahead;
 	size_t size; /* marks at most */
-	struct mark *marks;
-	size_t n;
+	struct answer answer;
+	size_t n; /* in the answer */
+	uint64_t last; /* revision of the last one */
 	bool more; /* the scan found one mark beyond the page */
 };
 
-static int add_mark(const struct mark *mark, void *user)
+static int add_mark(const struct engine_mark *found, void *user)
 {
 	struct page *page = user;
+	const struct wire_state state = {
+		.counters = page->counted ? &found->counters : NULL,
+		.expire_time = reply_expire_time(found->deadline, page->wall_ahead)};
 
-	if (!list_filter_passes(&page->filter, mark))
+	if (!list_filter_passes(&page->filter, &found->mark))
 		return 0;
 	if (page->n == page->size) {
 		page->more = true;
 		return 1;
 	}
-	page->marks[page->n++] = *mark;
+	if (answer_reserve(&page->answer, WIRE_MARK_ROOM) < 0)
+		return -ENOMEM;
+	page->answer.end = wire_put_mark(page->answer.end, RESPONSE_MARKS, &found->mark,
+					 page->registry, &state);
+	page->last = found->mark.revision;
+	page->n++;
 	return 0;
 }
 
-/* Turns the page's marks into messages; wires and messages have room for them. */
-static void write_marks(const struct page *page, const struct service *service, bool counted,
-			struct wire_mark *wires, Waymark__V1__Mark **messages)
+/* Fills the page with what comes after a revision. 0 or negative errno. */
+static int fill(struct page *page, const struct service *service, struct page_token *token,
+		uint64_t after)
 {
-	for (size_t i = 0; i < page->n; i++) {
-		const struct mark *mark = &page->marks[i];
-		struct traffic_count counters;
-		int64_t deadline;
-
-		engine_volatile(service->engine, &mark->match, &counters, &deadline);
-		wire_write_mark(&wires[i], mark, service->registry);
-		wire_write_state(&wires[i], counted ? &counters : NULL,
-				 reply_expire_time(deadline));
-		messages[i] = &wires[i].message;
-	}
-}
-
-static void reply_page(struct rpc_call *call, const struct page *page, bool counted,
-		       struct page_token *token, uint64_t revision)
-{
-	const struct service *service = rpc_call_service(call);
-	Waymark__V1__ListMarksResponse response = WAYMARK__V1__LIST_MARKS_RESPONSE__INIT;
-	Waymark__V1__ResponseHeader header;
 	char next[PAGE_TOKEN_TEXT_SIZE];
-	cleanup(free_bytes) struct wire_mark *wires = calloc(page->n + 1, sizeof(*wires));
-	cleanup(free_bytes) Waymark__V1__Mark **messages =
-		calloc(page->n + 1, sizeof(*messages));
+	int r = answer_init(&page->answer, service, engine_revision(service->engine));
 
-	if (!wires || !messages) {
-		reply_out_of_memory(call);
-		return;
-	}
-	reply_header(&header, service, revision);
-	write_marks(page, service, counted, wires, messages);
-	response.header = &header;
-	response.marks = messages;
-	response.n_marks = page->n;
-	if (page->more) {
-		token->position = page->marks[page->n - 1].revision;
-		page_token_write(token, next);
-		response.next_page_token = next;
-	}
-	rpc_call_finish(call, NULL, &response.base);
+	if (r == 0)
+		r = engine_scan(service->engine, after, add_mark, page);
+	if (r < 0 || !page->more)
+		return r;
+	token->position = page->last;
+	page_token_write(token, next);
+	r = answer_reserve(&page->answer, sizeof(next) + WIRE_VARINT_MAX);
+	if (r == 0)
+		page->answer.end =
+			wire_put_text(page->answer.end, RESPONSE_NEXT_PAGE_TOKEN, next);
+	return r;
 }
 
 void handle_list_marks(struct rpc_call *call, const ProtobufCMessage *message)
@@ -86,12 +78,13 @@ void handle_list_marks(struct rpc_call *call, const ProtobufCMessage *message)
 	const Waymark__V1__ListMarksRequest *request =
 		(const Waymark__V1__ListMarksRequest *)message;
 	const struct service *service = rpc_call_service(call);
-	struct page page = {.size = service_page_size(request->page_size)};
+	struct page page = {.registry = service->registry,
+			    .wall_ahead = reply_wall_ahead(),
+			    .size = service_page_size(request->page_size)};
 	struct page_token token = {.position = 0};
-	uint64_t after = 0, revision = engine_revision(service->engine);
-	bool counted;
+	uint64_t after = 0;
 	struct fault fault;
-	int r = list_filter_read(request, service->registry, &page.filter, &fault);
+	int r = list_filter_read(request, page.registry, &page.filter, &fault);
 
 	if (r == 0) {
 		engine_state_id(service->engine, token.state_id);
@@ -102,12 +95,11 @@ void handle_list_marks(struct rpc_call *call, const ProtobufCMessage *message)
 		reply_fault(call, &fault);
 		return;
 	}
-	counted = request->with_counters && engine_is_started(service->engine);
-	page.marks = calloc(page.size, sizeof(*page.marks));
-	r = page.marks ? engine_scan(service->engine, after, add_mark, &page) : -ENOMEM;
+	page.counted = request->with_counters && engine_is_started(service->engine);
+	r = fill(&page, service, &token, after);
 	if (r < 0)
 		reply_store(call, r);
 	else
-		reply_page(call, &page, counted, &token, revision);
-	free(page.marks);
+		answer_finish(call, &page.answer);
+	answer_done(&page.answer);
 }

@@ -103,6 +103,8 @@ static bool label_passes(const struct mark_action *wanted, const struct mark_act
 /* A prefix lies in the filter's if its first address does and it is not wider. */
 static bool destination_passes(const struct list_filter *filter, const struct match *match)
 {
+	if (filter->prefix_length == 0)
+		return true;
 	return match->prefix_length >= filter->prefix_length &&
 	       prefix_contains(filter->prefix, filter->prefix_length, match->destination);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "core/engine.h"
+#include "service/answer.h"
 #include "service/handlers.h"
 #include "service/service.h"
 #include "service/wire.h"
@@ -26,17 +27,34 @@ static void refuse_absent(struct rpc_call *call, const struct match *match, bool
 	reply_fault(call, &fault);
 }
 
+static void answer(struct rpc_call *call, const struct engine_mark *found, uint64_t revision,
+		   bool is_counted)
+{
+	enum { RESPONSE_MARK = 2 };
+	const struct service *service = rpc_call_service(call);
+	const struct wire_state state = {
+		.counters = is_counted ? &found->counters : NULL,
+		.expire_time = reply_expire_time(found->deadline, reply_wall_ahead())};
+	struct answer answer;
+
+	if (answer_init(&answer, service, revision) < 0) {
+		reply_out_of_memory(call);
+		return;
+	}
+	answer.end = wire_put_mark(answer.end, RESPONSE_MARK, &found->mark, service->registry,
+				   &state);
+	answer_finish(call, &answer);
+}
+
 void handle_get_mark(struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const Waymark__V1__GetMarkRequest *request =
 		(const Waymark__V1__GetMarkRequest *)message;
 	const struct service *service = rpc_call_service(call);
-	Waymark__V1__GetMarkResponse response = WAYMARK__V1__GET_MARK_RESPONSE__INIT;
-	Waymark__V1__ResponseHeader header;
 	struct engine_mark found;
-	struct wire_mark mark;
 	struct match match;
 	struct fault fault;
+	uint64_t revision;
 	bool is_counted;
 	int r;
 
@@ -46,21 +64,13 @@ void handle_get_mark(struct rpc_call *call, const ProtobufCMessage *message)
 		return;
 	}
 	is_counted = engine_is_started(service->engine);
-	reply_header(&header, service, engine_revision(service->engine));
+	revision = engine_revision(service->engine);
 	r = request->effective ? engine_effective(service->engine, &match, &found)
 			       : engine_get(service->engine, &match, &found);
-	if (r == -ENOENT) {
+	if (r == -ENOENT)
 		refuse_absent(call, &match, request->effective);
-		return;
-	}
-	if (r < 0) {
+	else if (r < 0)
 		reply_store(call, r);
-		return;
-	}
-	wire_write_mark(&mark, &found.mark, service->registry);
-	wire_write_state(&mark, is_counted ? &found.counters : NULL,
-			 reply_expire_time(found.deadline));
-	response.header = &header;
-	response.mark = &mark.message;
-	rpc_call_finish(call, NULL, &response.base);
+	else
+		answer(call, &found, revision, is_counted);
 }

@@ -182,13 +182,13 @@ static void refuse_mark(const struct staging *staging, int error, struct fault *
 /* The n-th of a chunk. A mark whose match cannot be read could be any that is there, and ends
  * the stream. What else is bad fails that mark, or all: it is named as the writer would name
  * it, by its place among all that were declared. */
-static int read_mark(struct replace *replace, const struct rpc_call *call,
+static int read_mark(struct replace *replace, const struct mark_reader *reader,
 		     const Waymark__V1__Mark *message, size_t n, struct fault *fault)
 {
 	struct staging *staging = &replace->staging;
 	struct engine_update update = {.verb = UPDATE_SET, .cookie = ""};
 	struct fault bad;
-	bool is_bad = submission_read_mark(call, message, &update, &bad) < 0;
+	bool is_bad = submission_read_mark(reader, message, &update, &bad) < 0;
 	int r;
 
 	if (is_bad && wire_read_match(message->match, &update.match, NULL) < 0) {
@@ -211,13 +211,14 @@ static int read_mark(struct replace *replace, const struct rpc_call *call,
 static int read_chunk(struct rpc_call *call, const Waymark__V1__ReplaceChunk *chunk,
 		      struct fault *fault)
 {
+	const struct mark_reader reader = submission_reader(call);
 	struct replace *replace = rpc_call_data(call);
 	int r = 0;
 
 	if (!replace || replace->committed)
 		return refuse_step(fault, "chunk", "comes between begin and commit");
 	for (size_t i = 0; r == 0 && i < chunk->n_marks; i++)
-		r = read_mark(replace, call, chunk->marks[i], i, fault);
+		r = read_mark(replace, &reader, chunk->marks[i], i, fault);
 	return r;
 }
 

@@ -46,9 +46,7 @@ void reply_store(struct rpc_call *call, int error)
 	reply_fault(call, &fault);
 }
 
-int64_t reply_expire_time(int64_t deadline)
+int64_t reply_wall_ahead(void)
 {
-	if (deadline == 0)
-		return 0;
-	return now_on(CLOCK_REALTIME) + (deadline - now_on(CLOCK_BOOTTIME));
+	return now_on(CLOCK_REALTIME) - now_on(CLOCK_BOOTTIME);
 }

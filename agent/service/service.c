@@ -13,23 +13,25 @@
 
 #define SERVICE "waymark.v1.MarkerService"
 
-#define UNARY(rpc, role, type, handler)                                                      \
+#define UNARY(rpc, role, type, handler, ...)                                                 \
 	{                                                                                    \
 		.path = "/" SERVICE "/" rpc, .kind = RPC_UNARY, .needs = role,               \
 		.request = &waymark__v1__##type##_request__descriptor,                       \
 		.response = &waymark__v1__##type##_response__descriptor, .message = handler, \
+		__VA_ARGS__                                                                  \
 	}
 
 static const struct rpc_method methods[] = {
 	UNARY("SetMark", ACCESS_WRITER, set_mark, handle_set_mark),
 	UNARY("ClearMark", ACCESS_WRITER, clear_mark, handle_clear_mark),
 	UNARY("GetMark", ACCESS_VIEWER, get_mark, handle_get_mark),
-	UNARY("ListMarks", ACCESS_VIEWER, list_marks, handle_list_marks),
-	UNARY("Stats", ACCESS_VIEWER, stats, handle_stats),
+	UNARY("ListMarks", ACCESS_VIEWER, list_marks, handle_list_marks, .takes_long = true),
+	UNARY("Stats", ACCESS_VIEWER, stats, handle_stats, .takes_long = true),
 	UNARY("ApplyMarks", ACCESS_WRITER, apply_marks, handle_apply_marks),
 	{
 		.path = "/" SERVICE "/ReplaceMarks",
 		.kind = RPC_CLIENT_STREAM,
+		.takes_long = true,
 		.needs = ACCESS_WRITER,
 		.request = &waymark__v1__replace_marks_request__descriptor,
 		.response = &waymark__v1__replace_marks_response__descriptor,
@@ -51,7 +53,7 @@ static const struct rpc_method methods[] = {
 	UNARY("GrantLease", ACCESS_WRITER, grant_lease, handle_grant_lease),
 	UNARY("RenewLease", ACCESS_WRITER, renew_lease, handle_renew_lease),
 	UNARY("RevokeLease", ACCESS_WRITER, revoke_lease, handle_revoke_lease),
-	UNARY("ListLeases", ACCESS_VIEWER, list_leases, handle_list_leases),
+	UNARY("ListLeases", ACCESS_VIEWER, list_leases, handle_list_leases, .takes_long = true),
 };
 
 struct rpc_service service_methods(struct service *service)

@@ -20,9 +20,9 @@ struct rate;
 struct registry;
 struct watch_hub;
 
-/* Marks, or leases, in a page at most: a page is built in memory, at about 2 KiB a mark. On the
- * wire a mark has at most SERVICE_MARK_OCTETS, so that no page nears what clients take. */
-#define SERVICE_PAGE_MAX 1000
+/* Marks, or leases, in a page at most. On the wire a mark has at most SERVICE_MARK_OCTETS, so
+ * that no page nears what clients take. */
+#define SERVICE_PAGE_MAX 3000
 #define SERVICE_MARK_OCTETS 1024
 
 _Static_assert(SERVICE_PAGE_MAX *SERVICE_MARK_OCTETS <= 3 * 1024 * 1024, "a page fits");

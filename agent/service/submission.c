@@ -14,14 +14,20 @@
 #include "service/service.h"
 #include "service/wire.h"
 
-int submission_read_mark(const struct rpc_call *call, const Waymark__V1__Mark *message,
-			 struct engine_update *ret, struct fault *fault)
+struct mark_reader submission_reader(const struct rpc_call *call)
 {
 	const struct service *service = rpc_call_service(call);
 
-	int r = wire_read_mark(message, service->registry, ret, fault);
+	return (struct mark_reader){.registry = service->registry,
+				    .rule = access_rule_of(call)};
+}
 
-	return r < 0 ? r : policy_check_mark(access_rule_of(call), ret, fault);
+int submission_read_mark(const struct mark_reader *reader, const Waymark__V1__Mark *message,
+			 struct engine_update *ret, struct fault *fault)
+{
+	int r = wire_read_mark(message, reader->registry, ret, fault);
+
+	return r < 0 ? r : policy_check_mark(reader->rule, ret, fault);
 }
 
 int submission_keep(struct rpc_call *call, const char **text, struct fault *fault)
@@ -97,7 +103,7 @@ void submission_locate_lease(struct fault *fault, const char *mark)
 /* RFC 3339, as in the JSON form of google.protobuf.Timestamp. */
 static void add_expire_time(struct rpc_status *status, int64_t deadline)
 {
-	int64_t at = reply_expire_time(deadline);
+	int64_t at = reply_expire_time(deadline, reply_wall_ahead());
 	time_t seconds = at / NANOSECONDS;
 	struct tm utc;
 	char text[32];

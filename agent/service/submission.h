@@ -34,9 +34,17 @@ struct submission {
 int submission_read_options(struct submission *submission, struct rpc_call *call,
 			    const Waymark__V1__WriteOptions *options, struct fault *fault);
 
+/* What the marks of one request are judged by: found once, for there may be thousands. */
+struct mark_reader {
+	const struct registry *registry;
+	const struct policy_rule *rule;
+};
+
+struct mark_reader submission_reader(const struct rpc_call *call);
+
 /* wire_read_mark() for a mark that a call sets, whichever RPC it comes by, and what the policy
  * says of it. */
-int submission_read_mark(const struct rpc_call *call, const Waymark__V1__Mark *message,
+int submission_read_mark(const struct mark_reader *reader, const Waymark__V1__Mark *message,
 			 struct engine_update *ret, struct fault *fault);
 
 /* A request is gone when its handler returns: puts a copy of *text, which lives as long as the

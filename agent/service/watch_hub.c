@@ -216,9 +216,8 @@ int watch_hub_start(struct watch_hub *hub, const struct service *service)
 	hub->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (hub->event < 0)
 		return -errno;
-	r = watch_pages_init(&hub->pages, service);
-	if (r == 0)
-		r = signals_thread(&hub->thread, run, hub);
+	watch_pages_init(&hub->pages, service);
+	r = signals_thread(&hub->thread, run, hub);
 	hub->started = r == 0;
 	return r;
 }

@@ -6,28 +6,19 @@
 
 #include "core/engine.h"
 #include "rpc/call.h"
+#include "service/answer.h"
 #include "service/handlers.h"
 #include "service/list_filter.h"
 #include "service/service.h"
 #include "service/wire.h"
+#include "wire/write.h"
 
-/* Where a message is put together. */
-struct watch_writer {
-	struct rpc_packed *filtered; /* made last */
-	struct wire_mark wires[WATCH_EVENTS_MAX];
-	Waymark__V1__MarkEvent events[WATCH_EVENTS_MAX];
-	Waymark__V1__MarkEvent *messages[WATCH_EVENTS_MAX];
-};
+/* Of WatchMarksResponse, MarkEvents and MarkEvent. */
+enum { RESPONSE_EVENTS = 3, EVENTS_EVENT = 1, EVENT_TYPE = 1, EVENT_MARK, EVENT_REASON };
 
-int watch_pages_init(struct watch_pages *pages, const struct service *service)
+void watch_pages_init(struct watch_pages *pages, const struct service *service)
 {
-	struct watch_writer *writer = malloc(sizeof(*writer));
-
-	if (!writer)
-		return -ENOMEM;
-	writer->filtered = NULL;
-	*pages = (struct watch_pages){.service = service, .writer = writer};
-	return 0;
+	*pages = (struct watch_pages){.service = service};
 }
 
 static void page_done(struct watch_page *page)
@@ -46,9 +37,8 @@ void watch_pages_clear(struct watch_pages *pages)
 void watch_pages_done(struct watch_pages *pages)
 {
 	watch_pages_clear(pages);
-	if (pages->writer)
-		rpc_packed_free(pages->writer->filtered);
-	free(pages->writer);
+	rpc_packed_free(pages->filtered);
+	pages->filtered = NULL;
 }
 
 /* ---- reading ---- */
@@ -87,9 +77,9 @@ static int add_change(const struct engine_change *change, void *user)
 	added->is_removal = change->removal != NULL;
 	added->deadline = change->deadline;
 	if (change->removal)
-		added->removal = *change->removal;
+		removal_copy(&added->removal, change->removal);
 	else
-		added->mark = *change->mark;
+		mark_copy(&added->mark, change->mark);
 	return page->n == WATCH_EVENTS_MAX;
 }
 
@@ -157,66 +147,74 @@ static bool passes(const struct list_filter *filter, const struct watch_change *
 	return list_filter_passes_lasting(filter, &change->mark.match, change->mark.owner);
 }
 
-static void write_event(Waymark__V1__MarkEvent *event, struct wire_mark *wire,
-			const struct watch_change *change, const struct registry *registry)
+/* At most WIRE_MARK_ROOM and some more. */
+static uint8_t *put_event(uint8_t *to, const struct watch_change *change,
+			  const struct registry *registry, int64_t wall_ahead)
 {
 	_Static_assert((int)REMOVAL_REVOKED ==
 			       WAYMARK__V1__REMOVAL_REASON__REMOVAL_REASON_REVOKED,
 		       "removals are numbered as the API does");
+	const struct wire_state state = {
+		.expire_time = reply_expire_time(change->deadline, wall_ahead)};
+	uint8_t *begin = wire_begin(to, EVENTS_EVENT);
 
-	waymark__v1__mark_event__init(event);
 	if (change->is_removal) {
-		wire_write_removal(wire, &change->removal);
-		event->type = WAYMARK__V1__MARK_EVENT__TYPE__TYPE_REMOVED;
-		event->reason = (Waymark__V1__RemovalReason)change->removal.reason;
+		to = wire_put_number(begin, EVENT_TYPE,
+				     WAYMARK__V1__MARK_EVENT__TYPE__TYPE_REMOVED);
+		to = wire_put_removal(to, EVENT_MARK, &change->removal);
+		to = wire_put_number(to, EVENT_REASON, change->removal.reason);
 	} else {
-		wire_write_mark(wire, &change->mark, registry);
-		wire_write_state(wire, NULL, reply_expire_time(change->deadline));
-		event->type = WAYMARK__V1__MARK_EVENT__TYPE__TYPE_PUT;
+		to = wire_put_number(begin, EVENT_TYPE,
+				     WAYMARK__V1__MARK_EVENT__TYPE__TYPE_PUT);
+		to = wire_put_mark(to, EVENT_MARK, &change->mark, registry, &state);
 	}
-	event->mark = &wire->message;
+	return wire_end(begin, to);
 }
 
-static size_t write_events(struct watch_writer *writer, const struct watch_page *page,
-			   const struct list_filter *filter, const struct registry *registry)
+/* How many events; -ENOMEM. */
+static int put_events(struct answer *answer, const struct watch_page *page,
+		      const struct list_filter *filter, const struct registry *registry)
 {
-	size_t n = 0;
+	const int64_t wall_ahead = reply_wall_ahead();
+	int n = 0;
 
 	for (size_t i = 0; i < page->n; i++) {
 		if (!passes(filter, &page->changes[i]))
 			continue;
-		write_event(&writer->events[n], &writer->wires[n], &page->changes[i], registry);
-		writer->messages[n] = &writer->events[n];
+		if (answer_reserve(answer, WIRE_MARK_ROOM + 64) < 0)
+			return -ENOMEM;
+		answer->end = put_event(answer->end, &page->changes[i], registry, wall_ahead);
 		n++;
 	}
 	return n;
 }
 
 /* NULL and 0: nothing passes. */
-static int pack(struct watch_pages *pages, const struct watch_page *page,
+static int pack(const struct watch_pages *pages, const struct watch_page *page,
 		const struct list_filter *filter, struct rpc_packed **ret)
 {
-	Waymark__V1__WatchMarksResponse response = WAYMARK__V1__WATCH_MARKS_RESPONSE__INIT;
-	Waymark__V1__MarkEvents events = WAYMARK__V1__MARK_EVENTS__INIT;
-	Waymark__V1__ResponseHeader header;
+	struct answer answer;
+	size_t begin;
+	int r = answer_init(&answer, pages->service, page->to);
 
-	events.n_events = write_events(pages->writer, page, filter, pages->service->registry);
-	events.events = pages->writer->messages;
 	*ret = NULL;
-	if (events.n_events == 0)
-		return 0;
-	reply_header(&header, pages->service, page->to);
-	response.header = &header;
-	response.content_case = WAYMARK__V1__WATCH_MARKS_RESPONSE__CONTENT_EVENTS;
-	response.events = &events;
-	*ret = rpc_pack(&response.base);
-	return *ret ? 0 : -ENOMEM;
+	if (r < 0)
+		return r;
+	answer.end = wire_begin(answer.end, RESPONSE_EVENTS);
+	begin = (size_t)(answer.end - answer.octets);
+	r = put_events(&answer, page, filter, pages->service->registry);
+	if (r > 0 && answer_reserve(&answer, WIRE_VARINT_MAX) == 0) {
+		answer.end = wire_end(answer.octets + begin, answer.end);
+		*ret = answer_pack(&answer);
+	}
+	answer_done(&answer);
+	return r == 0 || *ret ? 0 : -ENOMEM;
 }
 
 int watch_page_pack(struct watch_pages *pages, struct watch_page *page,
 		    const struct list_filter *filter, const struct rpc_packed **ret_packed)
 {
-	struct rpc_packed **packed = filter ? &pages->writer->filtered : &page->packed;
+	struct rpc_packed **packed = filter ? &pages->filtered : &page->packed;
 	int r = 0;
 
 	if (filter) {

@@ -16,7 +16,6 @@
 struct list_filter;
 struct rpc_packed;
 struct service;
-struct watch_writer;
 
 struct watch_change {
 	bool is_removal;
@@ -45,13 +44,13 @@ struct watch_page {
 
 struct watch_pages {
 	const struct service *service;
-	struct watch_writer *writer;
+	struct rpc_packed *filtered; /* made last, for one watch */
 	struct watch_page pages[WATCH_PAGES]; /* from == to: none */
 	size_t next; /* is replaced next */
 };
 
-/* 0 or -ENOMEM. The service is borrowed. */
-int watch_pages_init(struct watch_pages *pages, const struct service *service);
+/* The service is borrowed. */
+void watch_pages_init(struct watch_pages *pages, const struct service *service);
 void watch_pages_done(struct watch_pages *pages);
 
 /* Forgets what is kept. */

@@ -11,6 +11,7 @@
 #include "core/match.h"
 #include "core/scitag.h"
 #include "rpc/status.h"
+#include "service/service.h"
 
 /* Reading: 0, or -EINVAL with the fault's field relative to the message that was read. NULL
  * messages are faults (MISSING_FIELD). */
@@ -35,32 +36,22 @@ int wire_check_text(const char *text, size_t max, const char *field, struct faul
 int wire_read_text(const char *text, const char *field, char *ret, size_t size,
 		   struct fault *fault);
 
-/* A Mark message with everything that it points to. Do not copy: it points into itself. */
-struct wire_mark {
-	Waymark__V1__Mark message;
-	Waymark__V1__Match match;
-	Waymark__V1__Scitag scitag;
-	Waymark__V1__Counters counters;
-	Google__Protobuf__Duration ttl;
-	Google__Protobuf__Timestamp create_time, expire_time;
-	char destination[MATCH_ADDRESS_TEXT_MAX];
-	char source[MATCH_ADDRESS_TEXT_MAX];
-};
-
 /* The mark that an update of this owner's has set. */
 struct mark wire_mark_of(const struct engine_update *update, const char *owner);
 
-/* Fills *wire from a mark, which it goes on to borrow, as it does the registry. */
-void wire_write_mark(struct wire_mark *wire, const struct mark *mark,
-		     const struct registry *registry);
+/* What of a mark changes without a revision. */
+struct wire_state {
+	const struct traffic_count *counters; /* NULL: left out */
+	int64_t expire_time; /* ns since 1970; 0: left out */
+};
 
-/* The same from what is left of a mark: match, kind, owner, revision and final counters. */
-void wire_write_removal(struct wire_mark *wire, const struct removal *removal);
-
-/* Adds what changes without a revision. counters NULL: left out. expire_time in ns since 1970;
- * 0: left out. */
-void wire_write_state(struct wire_mark *wire, const struct traffic_count *counters,
-		      int64_t expire_time);
+/* Write a mark as this field of a message; names are those of the registry. Of a removed mark
+ * that is match, kind, owner, revision and final counters. At most SERVICE_MARK_OCTETS at `to`,
+ * and some more are scratch; return the end. */
+#define WIRE_MARK_ROOM (SERVICE_MARK_OCTETS + 16)
+uint8_t *wire_put_mark(uint8_t *to, uint32_t field, const struct mark *mark,
+		       const struct registry *registry, const struct wire_state *state);
+uint8_t *wire_put_removal(uint8_t *to, uint32_t field, const struct removal *removal);
 
 /* Borrows names from the registry; an experiment of 0 has none. */
 void wire_write_scitag(Waymark__V1__Scitag *message, uint16_t experiment, uint8_t activity,

@@ -7,10 +7,12 @@
 #include "cleanup.h"
 #include "datapath/attach.h"
 #include "ops/local_address.h"
+#include "service/answer.h"
 #include "service/handlers.h"
 #include "service/submission.h"
 #include "service/service.h"
 #include "service/wire.h"
+#include "wire/write.h"
 
 struct write {
 	struct submission submission; /* first */
@@ -21,15 +23,33 @@ struct write {
 
 /* Findings that do not prevent the mark. */
 static size_t add_warnings(const struct service *service, const struct match *match,
-			   char *warnings[static 2])
+			   const char *warnings[static 2])
 {
 	size_t n = 0;
 
 	if (match->kind != MARK_NETWORK && local_address(match->destination))
-		warnings[n++] = (char *)"destination is local";
+		warnings[n++] = "destination is local";
 	if (!attach_any(service->attach))
-		warnings[n++] = (char *)"no interface attached";
+		warnings[n++] = "no interface attached";
 	return n;
+}
+
+/* Of SetMarkResponse and of ClearMarkResponse. */
+enum { RESPONSE_OUTCOME = 2, RESPONSE_MARK, RESPONSE_WARNINGS };
+
+/* The header, and the outcome. False: there is no memory, and the call knows. */
+static bool answer_begin(struct answer *answer, const struct submission *submission,
+			 const struct engine_update *update)
+{
+	const struct service *service = rpc_call_service(submission->call);
+
+	if (answer_init(answer, service, submission->engine.revision) < 0) {
+		reply_out_of_memory(submission->call);
+		return false;
+	}
+	answer->end =
+		wire_put_number(answer->end, RESPONSE_OUTCOME, wire_outcome(update->outcome));
+	return true;
 }
 
 static void answer_set(struct submission *submission)
@@ -38,42 +58,39 @@ static void answer_set(struct submission *submission)
 	const struct service *service = rpc_call_service(submission->call);
 	const struct engine_update *update = &write->update;
 	const struct mark mark = wire_mark_of(update, submission->engine.owner);
-	Waymark__V1__SetMarkResponse response = WAYMARK__V1__SET_MARK_RESPONSE__INIT;
-	Waymark__V1__ResponseHeader header;
-	struct wire_mark wire;
-	char *warnings[2];
+	const struct wire_state state = {
+		.counters = &update->counters,
+		.expire_time = reply_expire_time(update->deadline, reply_wall_ahead())};
+	const char *warnings[2];
+	size_t n = add_warnings(service, &update->match, warnings);
+	struct answer answer;
 
-	reply_header(&header, service, submission->engine.revision);
-	wire_write_mark(&wire, &mark, service->registry);
-	wire_write_state(&wire, &update->counters, reply_expire_time(update->deadline));
-	response.header = &header;
-	response.outcome = wire_outcome(update->outcome);
-	response.mark = &wire.message;
-	response.warnings = warnings;
-	response.n_warnings = add_warnings(service, &update->match, warnings);
-	rpc_call_finish(submission->call, NULL, &response.base);
+	if (!answer_begin(&answer, submission, update))
+		return;
+	answer.end = wire_put_mark(answer.end, RESPONSE_MARK, &mark, service->registry, &state);
+	for (size_t i = 0; i < n; i++)
+		answer.end = wire_put_text(answer.end, RESPONSE_WARNINGS, warnings[i]);
+	answer_finish(submission->call, &answer);
 }
 
 static void answer_clear(struct submission *submission)
 {
 	const struct write *write = (const struct write *)submission;
 	const struct service *service = rpc_call_service(submission->call);
-	Waymark__V1__ClearMarkResponse response = WAYMARK__V1__CLEAR_MARK_RESPONSE__INIT;
-	Waymark__V1__ResponseHeader header;
-	struct wire_mark wire;
-	struct mark mark;
+	const struct engine_update *update = &write->update;
+	const struct wire_state state = {.counters = &update->counters};
+	struct answer answer;
 
-	reply_header(&header, service, submission->engine.revision);
-	response.header = &header;
-	response.outcome = wire_outcome(write->update.outcome);
-	if (write->update.outcome == OUTCOME_REMOVED) {
-		mark = submission->there;
-		mark.revision = write->update.revision; /* its last change is its removal */
-		wire_write_mark(&wire, &mark, service->registry);
-		wire_write_state(&wire, &write->update.counters, 0);
-		response.mark = &wire.message;
+	if (!answer_begin(&answer, submission, update))
+		return;
+	if (update->outcome == OUTCOME_REMOVED) {
+		struct mark mark = submission->there;
+
+		mark.revision = update->revision; /* its last change is its removal */
+		answer.end = wire_put_mark(answer.end, RESPONSE_MARK, &mark, service->registry,
+					   &state);
 	}
-	rpc_call_finish(submission->call, NULL, &response.base);
+	answer_finish(submission->call, &answer);
 }
 
 static void set_locate(const struct submission *submission, const struct engine_update *failed,
@@ -113,7 +130,8 @@ static struct write *write_new(void (*answer)(struct submission *submission))
 static int read_set(struct write *write, struct rpc_call *call,
 		    const Waymark__V1__SetMarkRequest *request, struct fault *fault)
 {
-	int r = submission_read_mark(call, request->mark, &write->update, fault);
+	const struct mark_reader reader = submission_reader(call);
+	int r = submission_read_mark(&reader, request->mark, &write->update, fault);
 
 	if (r < 0)
 		return fault_prefix(fault, "mark"), r;

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
+
+DEFINE_CLEANUP(close_cursor, MDB_cursor *, mdb_cursor_close)
+
 /* An uncommonly large transaction does not keep its memory for ever. */
 #define BYTES_KEPT ((size_t)4 * 1024 * 1024)
 
@@ -115,22 +119,31 @@ int batch_add_succession(struct batch *batch, struct succession succession)
 	return 0;
 }
 
+/* `end` stays at the end of the records, which is not looked for each time. */
+static int write_change(const struct batch *batch, const struct change *change, MDB_txn *txn,
+			MDB_dbi table, MDB_cursor *end)
+{
+	MDB_val key = {change->key_size, batch->bytes + change->key};
+	MDB_val value = {change->value_size, batch->bytes + change->value};
+	int rc;
+
+	if (!change->removes)
+		return change->table == TABLE_RECORDS
+			       ? mdb_cursor_put(end, &key, &value, MDB_APPEND)
+			       : mdb_put(txn, table, &key, &value, 0);
+	rc = mdb_del(txn, table, &key, NULL);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 int batch_write(const struct batch *batch, MDB_txn *txn, const MDB_dbi tables[])
 {
-	for (size_t i = 0; i < batch->n_changes; i++) {
-		const struct change *change = &batch->changes[i];
-		MDB_dbi table = tables[change->table];
-		MDB_val key = {change->key_size, batch->bytes + change->key};
-		MDB_val value = {change->value_size, batch->bytes + change->value};
-		int rc;
+	cleanup(close_cursor) MDB_cursor *end = NULL;
+	int rc = mdb_cursor_open(txn, tables[TABLE_RECORDS], &end);
 
-		if (change->removes)
-			rc = mdb_del(txn, table, &key, NULL);
-		else
-			rc = mdb_put(txn, table, &key, &value,
-				     change->table == TABLE_RECORDS ? MDB_APPEND : 0);
-		if (rc != 0 && !(change->removes && rc == MDB_NOTFOUND))
-			return rc;
+	for (size_t i = 0; rc == 0 && i < batch->n_changes; i++) {
+		const struct change *change = &batch->changes[i];
+
+		rc = write_change(batch, change, txn, tables[change->table], end);
 	}
-	return 0;
+	return rc;
 }

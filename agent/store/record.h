@@ -29,7 +29,8 @@ size_t record_write_mark(const struct mark *mark, uint64_t supersedes, uint8_t *
 size_t record_write_removal(const struct removal *removal, uint64_t supersedes, uint8_t *ret);
 
 /* Reads the record of this revision, and checks all that makes a mark or a removal what it
- * is. Unknown fields do not matter. 0 or -EBADMSG; *ret is undefined on failure. */
+ * is. Unknown fields do not matter. 0 or -EBADMSG; *ret is undefined on failure, and always
+ * behind the ends of its texts. */
 int record_read(uint64_t revision, const void *bytes, size_t size, struct record *ret);
 
 #endif

@@ -25,6 +25,9 @@ extern const struct command help_command;
 int help_main(struct cli *cli, const char **arguments, void *values);
 int version_main(struct cli *cli, const char **arguments, void *values);
 
+/* What Stats answers; free_message() is for it. 0, or the exit code after printing why not. */
+int stats_fetch(struct cli *cli, Waymark__V1__StatsResponse **ret);
+
 /* Prints a command's own help, or a group's. */
 int command_help(struct cli *cli, const struct command *command);
 

@@ -190,20 +190,27 @@ static void print_stats(FILE *out, const Waymark__V1__StatsResponse *stats)
 	print_interfaces(out, stats);
 }
 
-static int stats_main(struct cli *cli, const char **arguments, void *values)
+int stats_fetch(struct cli *cli, Waymark__V1__StatsResponse **ret)
 {
 	cleanup(close_client) struct waymark_client *client = NULL;
-	cleanup(free_message) Waymark__V1__StatsResponse *stats = NULL;
 	const Waymark__V1__StatsRequest request = WAYMARK__V1__STATS_REQUEST__INIT;
 	struct waymark_error error;
 	int code = cli_connect(cli, &client);
+
+	if (code)
+		return code;
+	return waymark_stats(client, &request, ret, &error) ? cli_error(cli, &error) : 0;
+}
+
+static int stats_main(struct cli *cli, const char **arguments, void *values)
+{
+	cleanup(free_message) Waymark__V1__StatsResponse *stats = NULL;
+	int code = stats_fetch(cli, &stats);
 
 	(void)arguments;
 	(void)values;
 	if (code)
 		return code;
-	if (waymark_stats(client, &request, &stats, &error))
-		return cli_error(cli, &error);
 	if (cli->output != OUTPUT_TABLE) {
 		cli_print_json(cli, json_message(&stats->base));
 		return EXIT_OK;

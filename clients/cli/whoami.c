@@ -82,20 +82,15 @@ static void print_caller(FILE *out, const Waymark__V1__Caller *caller)
 
 static int whoami_main(struct cli *cli, const char **arguments, void *values)
 {
-	cleanup(close_client) struct waymark_client *client = NULL;
 	cleanup(free_message) Waymark__V1__StatsResponse *stats = NULL;
-	const Waymark__V1__StatsRequest request = WAYMARK__V1__STATS_REQUEST__INIT;
 	const Waymark__V1__Caller nobody = WAYMARK__V1__CALLER__INIT;
 	const Waymark__V1__Caller *caller;
-	struct waymark_error error;
-	int code = cli_connect(cli, &client);
+	int code = stats_fetch(cli, &stats);
 
 	(void)arguments;
 	(void)values;
 	if (code)
 		return code;
-	if (waymark_stats(client, &request, &stats, &error))
-		return cli_error(cli, &error);
 	caller = stats->caller ? stats->caller : &nobody;
 	if (cli->output == OUTPUT_TABLE)
 		print_caller(cli->out, caller);

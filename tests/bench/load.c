@@ -156,6 +156,19 @@ static struct flight *next_landed(struct load *load)
 		.tag;
 }
 
+grpc_byte_buffer *load_call(struct load *load)
+{
+	struct flight flight = {.channel = load->channels[0], .method = load->methods[0]};
+	grpc_byte_buffer *response;
+
+	launch(load, &flight);
+	next_landed(load);
+	response = flight.response;
+	flight.response = NULL;
+	land(load, &flight);
+	return response;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const float *left = a, *right = b;

@@ -6,6 +6,7 @@
 #ifndef WAYMARK_BENCH_LOAD_H
 #define WAYMARK_BENCH_LOAD_H
 
+#include <grpc/grpc.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,9 @@ void load_close(struct load *load);
 /* The requests that follow, in turn; they are copied. */
 void load_requests(struct load *load, const char *path, ProtobufCMessage *const requests[],
 		   size_t n);
+
+/* One call: its answer, to be destroyed. Ends the program if it fails. */
+grpc_byte_buffer *load_call(struct load *load);
 
 /* Calls for so long. Ends the program if a call fails. */
 struct load_result load_run(struct load *load, unsigned int outstanding, double seconds,

@@ -66,15 +66,16 @@ int engine_get(struct engine *engine, const struct match *match, struct engine_m
 }
 
 int engine_scan(struct engine *engine, uint64_t after,
-		int (*each)(const struct mark *mark, void *user), void *user)
+		int (*each)(const struct engine_mark *found, void *user), void *user)
 {
 	int r = 0;
 
 	(void)engine;
 	for (uint64_t at = after + 1; r == 0 && at <= MARKS; at++) {
-		const struct mark mark = some_mark(at);
+		const struct engine_mark found = {.mark = some_mark(at),
+						  .deadline = (int64_t)(at % 2)};
 
-		r = each(&mark, user);
+		r = each(&found, user);
 	}
 	return r == 0 && mood & 4 ? -EIO : r;
 }

@@ -10,6 +10,7 @@
 #include "core/registry.h"
 #include "rpc/arena.h"
 #include "rpc/check.h"
+#include "service/service.h"
 #include "service/wire.h"
 
 #define TYPE waymark__v1__set_mark_request__descriptor
@@ -31,24 +32,25 @@ static void check_same(const struct engine_update *mark, const struct engine_upd
 	require(!strcmp(mark->cookie, again->cookie));
 }
 
+/* As SetMark would answer it, a request again: its only field is the mark. */
 static void check_rewritten(const struct engine_update *update, const struct registry *registry)
 {
-	Waymark__V1__SetMarkRequest request = WAYMARK__V1__SET_MARK_REQUEST__INIT;
-	struct rpc_status status = {.code = 0};
 	const struct mark mark = wire_mark_of(update, "");
+	const struct wire_state state = {.counters = NULL};
+	struct rpc_status status = {.code = 0};
+	Waymark__V1__SetMarkRequest *request;
+	uint8_t octets[WIRE_MARK_ROOM];
 	struct engine_update again;
-	struct wire_mark wire;
 	struct fault fault;
-	uint8_t octets[4096];
 	size_t size;
 
-	wire_write_mark(&wire, &mark, registry);
-	require(!wire_read_mark(&wire.message, registry, &again, &fault));
-	check_same(update, &again);
-	request.mark = &wire.message;
-	require(waymark__v1__set_mark_request__get_packed_size(&request) <= sizeof(octets));
-	size = waymark__v1__set_mark_request__pack(&request, octets);
+	size = (size_t)(wire_put_mark(octets, 1, &mark, registry, &state) - octets);
+	require(size <= SERVICE_MARK_OCTETS);
 	require(!check_message(&TYPE, octets, size, false, &status));
+	request = waymark__v1__set_mark_request__unpack(NULL, size, octets);
+	require(request && !wire_read_mark(request->mark, registry, &again, &fault));
+	check_same(update, &again);
+	waymark__v1__set_mark_request__free_unpacked(request, NULL);
 }
 
 static void read_request(const ProtobufCMessage *message, const struct registry *registry)

@@ -37,6 +37,7 @@ int call_fixture_reset(void **state)
 
 ProtobufCMessage *call_fixture_answer(const ProtobufCMessageDescriptor *type)
 {
+	static uint8_t again[sizeof(call_fixture.packed)];
 	ProtobufCMessage *message;
 
 	if (call_fixture.finished != 1 || call_fixture.status.code)
@@ -45,6 +46,9 @@ ProtobufCMessage *call_fixture_answer(const ProtobufCMessageDescriptor *type)
 	message =
 		protobuf_c_message_unpack(type, NULL, call_fixture.length, call_fixture.packed);
 	assert_non_null(message);
+	assert_int_equal(protobuf_c_message_get_packed_size(message), call_fixture.length);
+	protobuf_c_message_pack(message, again);
+	assert_memory_equal(again, call_fixture.packed, call_fixture.length);
 	return message;
 }
 
@@ -138,6 +142,36 @@ void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
 	call_fixture.length = protobuf_c_message_pack(message, call_fixture.packed);
 }
 
+struct rpc_packed {
+	uint8_t *bytes;
+	size_t size;
+};
+
+struct rpc_packed *rpc_packed_new(void *bytes, size_t size)
+{
+	struct rpc_packed *packed = malloc(sizeof(*packed));
+
+	assert_non_null(packed);
+	*packed = (struct rpc_packed){bytes, size};
+	return packed;
+}
+
+void rpc_packed_free(struct rpc_packed *packed)
+{
+	if (packed)
+		free(packed->bytes);
+	free(packed);
+}
+
+void rpc_call_finish_packed(struct rpc_call *call, const struct rpc_packed *packed)
+{
+	(void)call;
+	call_fixture.finished++;
+	assert_true(packed->size <= sizeof(call_fixture.packed));
+	call_fixture.length = packed->size;
+	memcpy(call_fixture.packed, packed->bytes, packed->size);
+}
+
 /* ---- one interface, which nobody asks about ---- */
 
 bool attach_any(const struct attach *attach)
@@ -168,16 +202,8 @@ WEAK int engine_effective(struct engine *engine, const struct match *match,
 	return engine_get(engine, match, ret);
 }
 
-WEAK void engine_volatile(struct engine *engine, const struct match *match,
-			  struct traffic_count *ret_counters, int64_t *ret_deadline)
-{
-	(void)engine, (void)match;
-	*ret_counters = (struct traffic_count){0, 0};
-	*ret_deadline = 0;
-}
-
 WEAK int engine_scan(struct engine *engine, uint64_t after,
-		     int (*each)(const struct mark *mark, void *user), void *user)
+		     int (*each)(const struct engine_mark *found, void *user), void *user)
 {
 	(void)engine, (void)after, (void)each, (void)user;
 	return 0;

@@ -37,7 +37,8 @@ extern struct call_fixture call_fixture;
 /* A new call; also a cmocka setup. */
 int call_fixture_reset(void **state);
 
-/* What was answered, protobuf_c_message_free_unpacked() it. Fails the test if there is none. */
+/* What was answered, protobuf_c_message_free_unpacked() it. Fails the test if there is none, or
+ * if its octets are not those that protobuf-c would have written. */
 ProtobufCMessage *call_fixture_answer(const ProtobufCMessageDescriptor *type);
 
 /* Fails the test unless the call was refused so. field NULL: any. */

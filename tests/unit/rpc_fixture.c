@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "descriptor_set.h"
@@ -36,6 +37,28 @@ static void echo_slow(struct rpc_call *call, const ProtobufCMessage *request)
 	fixture->slow = rpc_call_ref(call);
 	pthread_cond_broadcast(&fixture->changed);
 	pthread_mutex_unlock(&fixture->lock);
+}
+
+/* Runs until another call is answered; not for ever, so that a test can fail. */
+static void echo_long(struct rpc_call *call, const ProtobufCMessage *request)
+{
+	struct rpc_fixture *fixture = rpc_call_service(call);
+	struct timespec until;
+	unsigned int unary;
+	int err = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 5;
+	pthread_mutex_lock(&fixture->lock);
+	unary = fixture->unary;
+	fixture->running++;
+	pthread_cond_broadcast(&fixture->changed);
+	while (fixture->unary == unary && !err)
+		err = pthread_cond_timedwait(&fixture->changed, &fixture->lock, &until);
+	pthread_mutex_unlock(&fixture->lock);
+	TEXT_MESSAGE(answer, err ? "alone" : "beside another");
+	(void)request;
+	rpc_call_finish(call, NULL, &answer.base);
 }
 
 static void echo_closed(struct rpc_call *call)
@@ -172,6 +195,13 @@ const struct rpc_method rpc_fixture_methods[RPC_FIXTURE_METHODS] = {
 		.half_closed = echo_collect_half_closed,
 		.closed = echo_closed,
 		.idle_ms = RPC_FIXTURE_IDLE_MS,
+	},
+	{
+		.path = "/test.Echo/Long",
+		.takes_long = true,
+		.request = TEXT,
+		.response = TEXT,
+		.message = echo_long,
 	},
 };
 

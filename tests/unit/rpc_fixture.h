@@ -10,6 +10,7 @@
  *	/test.Echo/Chat		bidi stream; answers every request
  *	/test.Echo/Brief	Collect, for clients that are never silent for
  *RPC_FIXTURE_IDLE_MS
+ *	/test.Echo/Long		unary; answers once another call, of Unary, is answered
  */
 #ifndef WAYMARK_TESTS_RPC_FIXTURE_H
 #define WAYMARK_TESTS_RPC_FIXTURE_H
@@ -38,7 +39,7 @@ struct rpc_fixture {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct rpc_call *slow; /* with a reference; NULL: none arrived */
-	unsigned int unary, closed, half_closed;
+	unsigned int unary, running, closed, half_closed; /* running: Long, so far */
 	struct rpc_peer peer; /* of the last call */
 	bool refuse; /* what `admit` says */
 };
@@ -55,7 +56,7 @@ struct rpc_peer rpc_fixture_peer(struct rpc_fixture *fixture);
 
 /* The service's table, for servers that tests make themselves. */
 extern const struct rpc_method rpc_fixture_methods[];
-#define RPC_FIXTURE_METHODS 7
+#define RPC_FIXTURE_METHODS 8
 #define RPC_FIXTURE_IDLE_MS 400
 
 /* A message of the test's own, with one field: HealthCheckRequest.service. */

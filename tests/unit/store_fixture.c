@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "same_mark.h"
 #include "store_fixture.h"
 
 /* ---- places ---- */
@@ -220,12 +221,12 @@ static int count(const struct store_record *record, void *user)
 		struct mark mark =
 			sample_mark(record->revision, number_of(&record->mark->match));
 
-		assert_memory_equal(record->mark, &mark, sizeof(mark));
+		expect_same_mark(record->mark, &mark);
 	} else {
 		struct removal removal =
 			sample_removal(record->revision, number_of(&record->removal->match));
 
-		assert_memory_equal(record->removal, &removal, sizeof(removal));
+		expect_same_removal(record->removal, &removal);
 	}
 	++*(uint64_t *)user;
 	return 0;

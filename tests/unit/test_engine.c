@@ -60,7 +60,7 @@ static void test_update_keeps_slot_counters_and_creation(void **state)
 	op = set(fixture, "2001:db8::1", 6);
 	assert_int_equal(op.outcome, OUTCOME_UPDATED);
 	assert_int_equal(op.revision, 2);
-	assert_int_equal(op.update.counters.packets, 7);
+	assert_int_equal(slot->counters.packets, 7);
 	assert_int_equal(op.update.create_time, first.update.create_time);
 	assert_ptr_equal(fake_find(&fixture->datapath, &match), slot);
 	assert_int_equal(slot->action.flow_label, 6);
@@ -278,8 +278,9 @@ struct tally {
 	unsigned int marks;
 };
 
-static int check_programmed(const struct mark *mark, void *user)
+static int check_programmed(const struct engine_mark *listed, void *user)
 {
+	const struct mark *mark = &listed->mark;
 	struct tally *tally = user;
 	struct fake_slot *slot = fake_find(&tally->fixture->datapath, &mark->match);
 	struct engine_mark found;

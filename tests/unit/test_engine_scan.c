@@ -125,8 +125,9 @@ struct seen {
 	bool by_number[MARKS];
 };
 
-static int see(const struct mark *mark, void *user)
+static int see(const struct engine_mark *found, void *user)
 {
+	const struct mark *mark = &found->mark;
 	struct seen *seen = user;
 
 	seen->out_of_order += mark->revision <= seen->last;
@@ -227,9 +228,9 @@ static void test_scan_beside_updates(void **state)
 
 /* ---- */
 
-static int stop_at_third(const struct mark *mark, void *user)
+static int stop_at_third(const struct engine_mark *found, void *user)
 {
-	(void)mark;
+	(void)found;
 	return ++*(int *)user == 3 ? 42 : 0;
 }
 
@@ -291,12 +292,12 @@ static void take_all(struct fixture *fixture, struct fold *fold, uint64_t remova
 	} while (fold->at > before);
 }
 
-static int compare_with_fold(const struct mark *mark, void *user)
+static int compare_with_fold(const struct engine_mark *found, void *user)
 {
 	struct fold *fold = user;
-	uint64_t *revision = &fold->revisions[mark->match.destination[15]];
+	uint64_t *revision = &fold->revisions[found->mark.match.destination[15]];
 
-	assert_int_equal(*revision, mark->revision);
+	assert_int_equal(*revision, found->mark.revision);
 	*revision = 0;
 	return 0;
 }

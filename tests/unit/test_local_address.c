@@ -8,8 +8,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -74,6 +76,12 @@ static bool is_local(const char *text)
 	return local_address(address);
 }
 
+static void wait_until(const char *text, bool wanted)
+{
+	while (is_local(text) != wanted)
+		sched_yield();
+}
+
 static void need_root(void)
 {
 	if (geteuid() != 0)
@@ -100,6 +108,102 @@ static void test_others(void **state)
 	assert_false(is_local("ff02::fb"));
 }
 
+static void remove_address(const char *text)
+{
+	struct address_request request = {.prefix_length = 64, .ifindex = 1};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(AF_INET6, text, &request.address), 1);
+	assert_int_equal(ioctl(fd, SIOCDIFADDR, &request), 0);
+	close(fd);
+}
+
+static void test_addresses_that_come_and_go(void **state)
+{
+	int fd;
+
+	(void)state;
+	need_root();
+	assert_false(is_local("2001:db8::9"));
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	add_address(fd, "2001:db8::9");
+	close(fd);
+	wait_for_address("2001:db8::9");
+	wait_until("2001:db8::9", true);
+	remove_address("2001:db8::9");
+	wait_until("2001:db8::9", false);
+}
+
+/* More at once than the socket that tells of changes holds. */
+static void test_many_addresses(void **state)
+{
+	char text[INET6_ADDRSTRLEN];
+	int fd;
+
+	(void)state;
+	need_root();
+	assert_false(is_local("2001:db8:2::c7"));
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	for (int i = 0; i < 200; i++) {
+		snprintf(text, sizeof(text), "2001:db8:2::%x", i);
+		add_address(fd, text);
+	}
+	close(fd);
+	for (int i = 0; i < 200; i++) {
+		snprintf(text, sizeof(text), "2001:db8:2::%x", i);
+		wait_for_address(text);
+		wait_until(text, true);
+	}
+	assert_false(is_local("2001:db8:2::1:1"));
+}
+
+/* What `ip route add local` makes. */
+static void add_local_prefix(const char *text, uint8_t length)
+{
+	struct {
+		struct nlmsghdr header;
+		struct rtmsg route;
+		struct rtattr to;
+		struct in6_addr destination;
+		struct rtattr by;
+		uint32_t interface;
+	} request = {
+		.header = {.nlmsg_len = sizeof(request),
+			   .nlmsg_type = RTM_NEWROUTE,
+			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK},
+		.route = {.rtm_family = AF_INET6,
+			  .rtm_dst_len = length,
+			  .rtm_table = RT_TABLE_LOCAL,
+			  .rtm_protocol = RTPROT_BOOT,
+			  .rtm_type = RTN_LOCAL},
+		.to = {.rta_len = RTA_LENGTH(16), .rta_type = RTA_DST},
+		.by = {.rta_len = RTA_LENGTH(4), .rta_type = RTA_OIF},
+		.interface = 1,
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char more[256];
+	} answer;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	assert_int_equal(inet_pton(AF_INET6, text, &request.destination), 1);
+	assert_int_equal(send(fd, &request, sizeof(request), 0), sizeof(request));
+	assert_true(recv(fd, &answer, sizeof(answer), 0) > 0);
+	assert_int_equal(answer.error.error, 0);
+	close(fd);
+}
+
+static void test_prefixes(void **state)
+{
+	(void)state;
+	need_root();
+	assert_false(is_local("2001:db8:3::5"));
+	add_local_prefix("2001:db8:3::", 64);
+	wait_until("2001:db8:3::5", true);
+	assert_false(is_local("2001:db8:4::5"));
+}
+
 static void test_where_everything_can_be_bound(void **state)
 {
 	int fd;
@@ -118,6 +222,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_addresses),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_addresses_that_come_and_go),
+		cmocka_unit_test(test_many_addresses),
+		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_where_everything_can_be_bound),
 	};
 

@@ -81,6 +81,23 @@ static void a_clear_gives_memory_back(void **state)
 	match_table_done(&table);
 }
 
+/* A table that has been large once is not emptied place by place for ever. */
+static void a_large_table_shrinks_once_little_is_in_it(void **state)
+{
+	struct match_table table = {.n = 0};
+	static char items[10000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(items); i++)
+		assert_int_equal(match_table_add(&table, (uint32_t)i, &items[i]), 0);
+	match_table_clear(&table);
+	assert_non_null(table.places);
+	assert_false(has(&table, 1, &items[1]));
+	assert_int_equal(match_table_add(&table, 1, &items[1]), 0);
+	match_table_clear(&table);
+	assert_null(table.places);
+}
+
 /* Matches that differ in one bit, wherever it is, have hashes of their own. */
 static void every_bit_counts(void **state)
 {
@@ -102,6 +119,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(holds_what_was_added_and_not_removed),
 		cmocka_unit_test(a_clear_gives_memory_back),
+		cmocka_unit_test(a_large_table_shrinks_once_little_is_in_it),
 		cmocka_unit_test(every_bit_counts),
 	};
 

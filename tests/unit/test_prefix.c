@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/prefix.h"
@@ -39,6 +40,39 @@ static void writes_as_inet_ntop(void **state)
 		assert_ptr_equal(prefix_address_text(address, text), text + strlen(wanted));
 		assert_string_equal(text, wanted);
 	}
+}
+
+/* Texts of what addresses are made of, most of which are none. */
+static void reads_as_inet_pton(void **state)
+{
+	static const char *const parts[] = {
+		"0",  "f", "2001", "Db8", "0012", "1:2:3", "a:0",   "7:0:0:5", ":1:",
+		"::", ":", "10.1", "%",	  "",	  "0:0",   "fffff", "::ffff",  "8"};
+	unsigned int seed = 1, read = 0;
+
+	(void)state;
+	for (int i = 0; i < 500000; i++) {
+		char text[128] = "";
+		uint8_t address[16], wanted[16], length;
+		struct fault fault;
+		bool is_address;
+
+		for (int n = rand_r(&seed) % 8, end = 0; n >= 0; n--)
+			end += sprintf(text + end, "%s%s",
+				       parts[(unsigned int)rand_r(&seed) % LENGTH(parts)],
+				       n > 0 ? ":" : "");
+		is_address = inet_pton(AF_INET6, text, wanted) == 1 &&
+			     !IN6_IS_ADDR_V4MAPPED((struct in6_addr *)wanted) &&
+			     !IN6_IS_ADDR_UNSPECIFIED((struct in6_addr *)wanted);
+		if (prefix_parse(text, "destination", address, &length, &fault) == 0) {
+			assert_true(is_address);
+			assert_memory_equal(address, wanted, sizeof(wanted));
+			read++;
+		} else if (is_address) {
+			fail_msg("%s: %s", text, fault.message);
+		}
+	}
+	assert_in_range(read, 10000, 490000);
 }
 
 static const struct {
@@ -228,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_as_inet_ntop),
+		cmocka_unit_test(reads_as_inet_pton),
 		cmocka_unit_test(test_parse_good),
 		cmocka_unit_test(test_parse_bad),
 		cmocka_unit_test(test_parse_source),

@@ -5,116 +5,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <waymark/store/v1/store.pb-c.h>
 
-#include "core/prefix.h"
+#include "draw.h"
+#include "same_mark.h"
 #include "store/record.h"
-
-static unsigned int seed = 1;
-
-static unsigned int draw(unsigned int below)
-{
-	return (unsigned int)rand_r(&seed) % below;
-}
-
-static uint64_t draw_number(void)
-{
-	uint64_t number =
-		(uint64_t)rand_r(&seed) << 33 ^ (uint64_t)rand_r(&seed) << 11 ^ draw(99);
-
-	return number >> draw(64);
-}
-
-/* ---- random values ---- */
-
-/* Many zero groups, as addresses have. */
-static void draw_address(uint8_t ret[16])
-{
-	for (int i = 0; i < 16; i++)
-		ret[i] = draw(2) ? (uint8_t)draw(256) : 0;
-	ret[0] = 0x20;
-}
-
-static struct match draw_match(void)
-{
-	static const uint8_t protocols[] = {6, 17, 33, 132, 136};
-	struct match match = {.kind = (uint8_t)(MARK_FLOW + draw(4)), .prefix_length = 128};
-
-	draw_address(match.destination);
-	if (match.kind == MARK_NETWORK) {
-		uint8_t address[16];
-
-		memcpy(address, match.destination, sizeof(address));
-		match.prefix_length = (uint8_t)draw(128);
-		prefix_mask(address, match.prefix_length, match.destination);
-	}
-	if (match.kind == MARK_FLOW) {
-		draw_address(match.source);
-		match.source_port = (uint16_t)(1 + draw(65535));
-	}
-	if (match.kind <= MARK_ENDPOINT) {
-		match.protocol = protocols[draw(5)];
-		match.destination_port = (uint16_t)(1 + draw(65535));
-	}
-	return match;
-}
-
-static struct mark_action draw_action(void)
-{
-	struct mark_action action = {.label = (uint8_t)draw(3)};
-
-	if (action.label == MARK_LABEL_RAW)
-		action.flow_label = draw(0x100000);
-	if (action.label == MARK_LABEL_SCITAG) {
-		action.experiment = (uint16_t)(1 + draw(511));
-		action.activity = (uint8_t)draw(64);
-	}
-	action.has_dscp = action.label == MARK_LABEL_NONE || draw(2);
-	action.dscp = action.has_dscp ? (uint8_t)draw(64) : 0;
-	return action;
-}
-
-static void draw_text(char *ret, size_t max)
-{
-	size_t length = draw(4) ? draw(20) : max - draw(2);
-
-	for (size_t i = 0; i < length; i++)
-		ret[i] = (char)(1 + draw(255));
-}
-
-static struct mark draw_mark(void)
-{
-	struct mark mark;
-
-	memset(&mark, 0, sizeof(mark));
-	mark.match = draw_match();
-	mark.action = draw_action();
-	mark.lifetime = (uint8_t)draw(3);
-	mark.lease = mark.lifetime == MARK_FOREVER ? 0 : 1 + draw_number();
-	mark.ttl = mark.lifetime == MARK_TTL ? 1 + draw_number() : 0;
-	draw_text(mark.cookie, MARK_COOKIE_MAX);
-	draw_text(mark.owner, MARK_OWNER_MAX);
-	mark.revision = 2 + draw_number();
-	mark.create_time = (int64_t)draw_number() - (draw(2) ? 0 : 1000000000000);
-	return mark;
-}
-
-static struct removal draw_removal(void)
-{
-	struct removal removal;
-
-	memset(&removal, 0, sizeof(removal));
-	removal.match = draw_match();
-	draw_text(removal.owner, MARK_OWNER_MAX);
-	removal.revision = 2 + draw_number();
-	removal.reason = (uint8_t)(1 + draw(4));
-	removal.counters.packets = draw_number();
-	removal.counters.bytes = draw(2) ? draw_number() : UINT64_MAX;
-	return removal;
-}
 
 /* ---- there and back ---- */
 
@@ -134,7 +32,7 @@ static void test_marks_come_back(void **state)
 		assert_int_equal(record_read(mark.revision, bytes, size, &record), 0);
 		assert_false(record.is_removal);
 		assert_int_equal(record.supersedes, supersedes);
-		assert_memory_equal(&record.mark, &mark, sizeof(mark));
+		expect_same_mark(&record.mark, &mark);
 	}
 }
 
@@ -151,7 +49,120 @@ static void test_removals_come_back(void **state)
 		assert_int_equal(record_read(removal.revision, bytes, size, &record), 0);
 		assert_true(record.is_removal);
 		assert_int_equal(record.supersedes, removal.revision - 1);
-		assert_memory_equal(&record.removal, &removal, sizeof(removal));
+		expect_same_removal(&record.removal, &removal);
+	}
+}
+
+/* ---- as protobuf-c writes them ---- */
+
+struct match_message {
+	Waymark__V1__Match base;
+	char destination[64], source[64];
+};
+
+static void write_address(char *text, const uint8_t address[16])
+{
+	for (int i = 0; i < 16; i += 2)
+		text += sprintf(text, "%s%x", i ? ":" : "", address[i] << 8 | address[i + 1]);
+}
+
+static Waymark__V1__Match *message_of(struct match_message *message, const struct match *match)
+{
+	waymark__v1__match__init(&message->base);
+	write_address(message->destination, match->destination);
+	if (match->kind == MARK_NETWORK)
+		sprintf(message->destination + strlen(message->destination), "/%u",
+			match->prefix_length);
+	message->base.destination = message->destination;
+	if (match->kind == MARK_FLOW) {
+		write_address(message->source, match->source);
+		message->base.source = message->source;
+	}
+	message->base.protocol = (Waymark__V1__Protocol)match->protocol;
+	message->base.source_port = match->source_port;
+	message->base.destination_port = match->destination_port;
+	return &message->base;
+}
+
+static void add_action(Waymark__V1__Mark *message, Waymark__V1__Scitag *scitag,
+		       const struct mark_action *action)
+{
+	if (action->label == MARK_LABEL_RAW) {
+		message->label_case = WAYMARK__V1__MARK__LABEL_FLOW_LABEL;
+		message->flow_label = action->flow_label;
+	}
+	if (action->label == MARK_LABEL_SCITAG) {
+		waymark__v1__scitag__init(scitag);
+		scitag->experiment_id = action->experiment;
+		scitag->activity_id = action->activity;
+		message->label_case = WAYMARK__V1__MARK__LABEL_SCITAG;
+		message->scitag = scitag;
+	}
+	if (action->has_dscp) {
+		message->dscp_choice_case = WAYMARK__V1__MARK__DSCP_CHOICE_DSCP;
+		message->dscp = action->dscp;
+	}
+}
+
+static size_t pack_mark(const struct mark *mark, uint64_t supersedes, uint8_t *ret)
+{
+	Waymark__Store__V1__Record record = WAYMARK__STORE__V1__RECORD__INIT;
+	Waymark__V1__Mark message = WAYMARK__V1__MARK__INIT;
+	Google__Protobuf__Timestamp create_time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	Waymark__V1__Scitag scitag;
+	struct match_message match;
+
+	create_time.seconds = mark->create_time / 1000000000;
+	create_time.nanos = (int32_t)(mark->create_time % 1000000000);
+	message.match = message_of(&match, &mark->match);
+	add_action(&message, &scitag, &mark->action);
+	message.cookie = (char *)mark->cookie;
+	message.owner = (char *)mark->owner;
+	message.revision = mark->revision;
+	message.create_time = &create_time;
+	record.supersedes = supersedes;
+	record.change_case = WAYMARK__STORE__V1__RECORD__CHANGE_MARK;
+	record.mark = &message;
+	record.lease_id = mark->lease;
+	record.ttl_ns = mark->ttl;
+	return waymark__store__v1__record__pack(&record, ret);
+}
+
+static size_t pack_removal(const struct removal *removal, uint64_t supersedes, uint8_t *ret)
+{
+	Waymark__Store__V1__Record record = WAYMARK__STORE__V1__RECORD__INIT;
+	Waymark__Store__V1__Tombstone tombstone = WAYMARK__STORE__V1__TOMBSTONE__INIT;
+	Waymark__V1__Counters counters = WAYMARK__V1__COUNTERS__INIT;
+	struct match_message match;
+
+	counters.packets = removal->counters.packets;
+	counters.bytes = removal->counters.bytes;
+	tombstone.match = message_of(&match, &removal->match);
+	tombstone.owner = (char *)removal->owner;
+	tombstone.reason = (Waymark__Store__V1__RemovalReason)removal->reason;
+	tombstone.counters = &counters;
+	record.supersedes = supersedes;
+	record.change_case = WAYMARK__STORE__V1__RECORD__CHANGE_TOMBSTONE;
+	record.tombstone = &tombstone;
+	return waymark__store__v1__record__pack(&record, ret);
+}
+
+static void test_every_octet_is_as_protobuf_c_writes_it(void **state)
+{
+	uint8_t bytes[RECORD_SIZE_MAX], wanted[RECORD_SIZE_MAX];
+
+	(void)state;
+	for (int i = 0; i < RANDOM_ROUNDS; i++) {
+		const struct mark mark = draw_mark();
+		const struct removal removal = draw_removal();
+		const uint64_t supersedes = draw(2) ? draw_number() : 0;
+		size_t size = record_write_mark(&mark, supersedes, bytes);
+
+		assert_int_equal(size, pack_mark(&mark, supersedes, wanted));
+		assert_memory_equal(bytes, wanted, size);
+		size = record_write_removal(&removal, supersedes, bytes);
+		assert_int_equal(size, pack_removal(&removal, supersedes, wanted));
+		assert_memory_equal(bytes, wanted, size);
 	}
 }
 
@@ -358,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_marks_come_back),
 		cmocka_unit_test(test_removals_come_back),
+		cmocka_unit_test(test_every_octet_is_as_protobuf_c_writes_it),
 		cmocka_unit_test(test_largest_fits),
 		cmocka_unit_test(test_any_octets_are_survived),
 		cmocka_unit_test(test_damaged_records),

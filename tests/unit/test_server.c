@@ -96,6 +96,33 @@ static void unknown_method_is_refused_at_once(void **state)
 	}
 }
 
+/* By turns of both threads. */
+static void calls_do_not_wait_for_long_ones(void **state)
+{
+	struct rpc_fixture *fixture = *state;
+	TEXT_MESSAGE(request, "");
+
+	for (unsigned int i = 1; i <= 20; i++) {
+		Grpc__Health__V1__HealthCheckRequest *response;
+		struct rpc_answer answer;
+		struct rpc_stream stream;
+
+		rpc_stream_open(&stream, fixture->unix_channel, "/test.Echo/Long",
+				RPC_CLIENT_DEADLINE_MS);
+		assert_true(rpc_stream_send(&stream, &request.base));
+		rpc_stream_half_close(&stream);
+		rpc_fixture_wait(fixture, &fixture->running, i);
+		assert_int_equal(call_unary(fixture->tcp_channel, "", 0).code, GRPC_STATUS_OK);
+		response = (Grpc__Health__V1__HealthCheckRequest *)rpc_stream_receive(
+			&stream, &grpc__health__v1__health_check_request__descriptor);
+		assert_non_null(response);
+		assert_string_equal(response->service, "beside another");
+		protobuf_c_message_free_unpacked(&response->base, NULL);
+		rpc_stream_finish(&stream, &answer);
+		assert_int_equal(answer.code, GRPC_STATUS_OK);
+	}
+}
+
 static void admission_comes_before_the_request(void **state)
 {
 	struct rpc_fixture *fixture = *state;
@@ -271,6 +298,7 @@ int main(void)
 		test(unary_over_loopback),
 		test(slots_are_reused),
 		test(unknown_method_is_refused_at_once),
+		test(calls_do_not_wait_for_long_ones),
 		test(admission_comes_before_the_request),
 		test(bad_requests_are_refused_with_their_field),
 		test(missing_request_is_refused),

@@ -82,9 +82,11 @@ static void packed_message_goes_to_many(void **state)
 	struct rpc_stream streams[3];
 	struct rpc_call *calls[3];
 	struct rpc_packed *packed;
+	uint8_t *bytes;
 
 	TEXT_MESSAGE(text, "the same for all");
-	packed = rpc_pack(&text.base);
+	bytes = malloc(protobuf_c_message_get_packed_size(&text.base));
+	packed = rpc_packed_new(bytes, protobuf_c_message_pack(&text.base, bytes));
 	for (int i = 0; i < 3; i++) {
 		calls[i] = hold(fixture, &streams[i]);
 		assert_int_equal(rpc_call_send_packed(calls[i], packed), 0);

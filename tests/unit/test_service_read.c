@@ -49,23 +49,14 @@ int engine_get(struct engine *engine, const struct match *match, struct engine_m
 	return 0;
 }
 
-void engine_volatile(struct engine *engine, const struct match *match,
-		     struct traffic_count *ret_counters, int64_t *ret_deadline)
-{
-	(void)engine;
-	(void)match;
-	*ret_counters = (struct traffic_count){7, 700};
-	*ret_deadline = script.deadline;
-}
-
 /* The error comes after the marks, as if the next part of them could not be read. */
 int engine_scan(struct engine *engine, uint64_t after,
-		int (*each)(const struct mark *mark, void *user), void *user)
+		int (*each)(const struct engine_mark *found, void *user), void *user)
 {
 	(void)engine;
 	for (uint64_t revision = after + 1; revision <= script.marks; revision++) {
-		struct mark mark = sample(revision);
-		int r = each(&mark, user);
+		const struct engine_mark found = {sample(revision), script.deadline, {7, 700}};
+		int r = each(&found, user);
 
 		if (r != 0)
 			return r;

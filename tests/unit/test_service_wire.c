@@ -8,11 +8,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/registry.h"
 #include "service/service.h"
 #include "service/wire.h"
+#include "wire/mark.h"
+#include "wire/read.h"
 
 static struct registry *registry;
 
@@ -31,6 +34,26 @@ static void init_request(struct request *request)
 	google__protobuf__duration__init(&request->ttl);
 	request->match.destination = (char *)"2001:0DB8::0:1";
 	request->mark.match = &request->match;
+}
+
+/* A mark as it is written, read by protobuf-c. To be freed. */
+static Waymark__V1__Mark *written(const struct mark *mark, const struct traffic_count *counters,
+				  int64_t expire_time)
+{
+	const struct wire_state state = {counters, expire_time};
+	uint8_t octets[WIRE_MARK_ROOM];
+	struct wire wire = {.at = octets,
+			    .end = wire_put_mark(octets, 7, mark, registry, &state)};
+	struct wire_field field = {.number = 0};
+	Waymark__V1__Mark *message;
+
+	assert_in_range(wire_left(&wire), 1, SERVICE_MARK_OCTETS);
+	assert_int_equal(wire_next(&wire, &field), 0);
+	assert_int_equal(field.number, 7);
+	assert_int_equal(wire_left(&wire), 0);
+	message = waymark__v1__mark__unpack(NULL, wire_left(&field.bytes), field.bytes.at);
+	assert_non_null(message);
+	return message;
 }
 
 static void use_scitag(struct request *request, const char *experiment, const char *activity)
@@ -66,7 +89,7 @@ static void test_what_is_set_is_what_is_read(void **state)
 	struct request request;
 	struct engine_update update;
 	struct mark mark;
-	struct wire_mark wire;
+	Waymark__V1__Mark *message;
 
 	(void)state;
 	init_request(&request);
@@ -78,24 +101,24 @@ static void test_what_is_set_is_what_is_read(void **state)
 	update.revision = 9;
 	update.create_time = 1500000000250000000;
 	mark = wire_mark_of(&update, "cn:ctl");
-	wire_write_mark(&wire, &mark, registry);
-	wire_write_state(&wire, NULL, 0);
-	assert_string_equal(wire.message.match->destination, "2001:db8::1");
-	assert_int_equal(wire.message.kind, WAYMARK__V1__KIND__KIND_HOST);
-	assert_int_equal(wire.message.scitag->experiment_id, 3);
-	assert_int_equal(wire.message.scitag->activity_id, 14);
-	assert_string_equal(wire.message.scitag->experiment, "cms");
-	assert_string_equal(wire.message.scitag->activity, "Analysis Input");
-	assert_int_equal(wire.message.dscp_choice_case, WAYMARK__V1__MARK__DSCP_CHOICE_DSCP);
-	assert_int_equal(wire.message.dscp, 0);
-	assert_string_equal(wire.message.cookie, "job 7");
-	assert_string_equal(wire.message.owner, "cn:ctl");
-	assert_int_equal(wire.message.revision, 9);
-	assert_int_equal(wire.message.create_time->seconds, 1500000000);
-	assert_int_equal(wire.message.create_time->nanos, 250000000);
-	assert_null(wire.message.counters);
-	assert_null(wire.message.expire_time);
-	assert_int_equal(wire.message.lifetime_case, WAYMARK__V1__MARK__LIFETIME__NOT_SET);
+	message = written(&mark, NULL, 0);
+	assert_string_equal(message->match->destination, "2001:db8::1");
+	assert_int_equal(message->kind, WAYMARK__V1__KIND__KIND_HOST);
+	assert_int_equal(message->scitag->experiment_id, 3);
+	assert_int_equal(message->scitag->activity_id, 14);
+	assert_string_equal(message->scitag->experiment, "cms");
+	assert_string_equal(message->scitag->activity, "Analysis Input");
+	assert_int_equal(message->dscp_choice_case, WAYMARK__V1__MARK__DSCP_CHOICE_DSCP);
+	assert_int_equal(message->dscp, 0);
+	assert_string_equal(message->cookie, "job 7");
+	assert_string_equal(message->owner, "cn:ctl");
+	assert_int_equal(message->revision, 9);
+	assert_int_equal(message->create_time->seconds, 1500000000);
+	assert_int_equal(message->create_time->nanos, 250000000);
+	assert_null(message->counters);
+	assert_null(message->expire_time);
+	assert_int_equal(message->lifetime_case, WAYMARK__V1__MARK__LIFETIME__NOT_SET);
+	waymark__v1__mark__free_unpacked(message, NULL);
 }
 
 static void test_unknown_ids_have_no_names(void **state)
@@ -103,7 +126,7 @@ static void test_unknown_ids_have_no_names(void **state)
 	struct request request;
 	struct engine_update update;
 	struct mark mark;
-	struct wire_mark wire;
+	Waymark__V1__Mark *message;
 
 	(void)state;
 	init_request(&request);
@@ -111,11 +134,11 @@ static void test_unknown_ids_have_no_names(void **state)
 	request.scitag.experiment_id = 511;
 	assert_int_equal(wire_read_mark(&request.mark, registry, &update, NULL), 0);
 	mark = wire_mark_of(&update, "");
-	wire_write_mark(&wire, &mark, registry);
-	wire_write_state(&wire, &(struct traffic_count){2, 300}, 0);
-	assert_int_equal(wire.message.scitag->experiment_id, 511);
-	assert_string_equal(wire.message.scitag->experiment, "");
-	assert_int_equal(wire.message.counters->bytes, 300);
+	message = written(&mark, &(struct traffic_count){2, 300}, 0);
+	assert_int_equal(message->scitag->experiment_id, 511);
+	assert_string_equal(message->scitag->experiment, "");
+	assert_int_equal(message->counters->bytes, 300);
+	waymark__v1__mark__free_unpacked(message, NULL);
 }
 
 #define TTL_MAX_SECONDS (SERVICE_TTL_MAX / 1000000000)
@@ -184,17 +207,16 @@ static void test_lifetime_is_answered(void **state)
 	struct mark mark = {.lifetime = MARK_TTL,
 			    .ttl = 90500000000,
 			    .match = {.kind = MARK_HOST, .prefix_length = 128}};
-	struct wire_mark wire;
+	Waymark__V1__Mark *message;
 
 	(void)state;
-	wire_write_mark(&wire, &mark, registry);
-	assert_null(wire.message.expire_time);
-	wire_write_state(&wire, NULL, 1500000090750000000);
-	assert_int_equal(wire.message.lifetime_case, WAYMARK__V1__MARK__LIFETIME_TTL);
-	assert_int_equal(wire.message.ttl->seconds, 90);
-	assert_int_equal(wire.message.ttl->nanos, 500000000);
-	assert_int_equal(wire.message.expire_time->seconds, 1500000090);
-	assert_int_equal(wire.message.expire_time->nanos, 750000000);
+	message = written(&mark, NULL, 1500000090750000000);
+	assert_int_equal(message->lifetime_case, WAYMARK__V1__MARK__LIFETIME_TTL);
+	assert_int_equal(message->ttl->seconds, 90);
+	assert_int_equal(message->ttl->nanos, 500000000);
+	assert_int_equal(message->expire_time->seconds, 1500000090);
+	assert_int_equal(message->expire_time->nanos, 750000000);
+	waymark__v1__mark__free_unpacked(message, NULL);
 }
 
 /* Each refusal: how to spoil a good request, and what it must say. */
@@ -292,7 +314,7 @@ static void test_lease(void **state)
 {
 	struct engine_update update;
 	struct request request;
-	struct wire_mark wire;
+	Waymark__V1__Mark *message;
 	struct fault fault;
 	struct mark mark;
 
@@ -304,15 +326,31 @@ static void test_lease(void **state)
 	assert_int_equal(wire_read_mark(&request.mark, registry, &update, NULL), 0);
 	assert_int_equal(update.lifetime, MARK_LEASE);
 	mark = wire_mark_of(&update, "");
-	wire_write_mark(&wire, &mark, registry);
-	assert_int_equal(wire.message.lifetime_case, WAYMARK__V1__MARK__LIFETIME_LEASE_ID);
-	assert_int_equal(wire.message.lease_id, 12);
+	message = written(&mark, NULL, 0);
+	assert_int_equal(message->lifetime_case, WAYMARK__V1__MARK__LIFETIME_LEASE_ID);
+	assert_int_equal(message->lease_id, 12);
+	waymark__v1__mark__free_unpacked(message, NULL);
 	request.mark.lease_id = 0;
 	assert_int_equal(wire_read_mark(&request.mark, registry, &update, &fault), -EINVAL);
 	assert_string_equal(fault.field, "lease_id");
 }
 
-/* With the longest of everything; names of experiments are longest in registries of others. */
+/* A registry whose names are as long as they may be, which other registries than ours may have.
+ */
+static struct registry *longest_names(const char name[static REGISTRY_NAME_MAX + 1])
+{
+	struct registry *names = NULL;
+	char json[1024];
+
+	snprintf(json, sizeof(json),
+		 "{\"experiments\": [{\"expName\": \"%s\", \"expId\": 511, \"activities\":"
+		 " [{\"activityName\": \"%s\", \"activityId\": 63}]}]}",
+		 name, name);
+	assert_int_equal(registry_parse(json, strlen(json), &names, NULL), 0);
+	return names;
+}
+
+/* With the longest of everything. */
 static void test_largest_mark(void **state)
 {
 	char longest[MARK_OWNER_MAX + 1], name[REGISTRY_NAME_MAX + 1];
@@ -325,13 +363,17 @@ static void test_largest_mark(void **state)
 				       .activity = 63},
 			    .revision = UINT64_MAX,
 			    .create_time = INT64_MAX};
-	struct wire_mark wire;
+	const struct wire_state largest = {&(struct traffic_count){UINT64_MAX, UINT64_MAX},
+					   INT64_MAX};
+	uint8_t octets[WIRE_MARK_ROOM];
+	struct registry *names;
 
 	(void)state;
 	memset(longest, 'x', MARK_OWNER_MAX);
 	longest[MARK_OWNER_MAX] = '\0';
 	memset(name, 'x', REGISTRY_NAME_MAX);
 	name[REGISTRY_NAME_MAX] = '\0';
+	names = longest_names(name);
 	memcpy(mark.owner, longest, MARK_OWNER_MAX);
 	memcpy(mark.cookie, longest, MARK_COOKIE_MAX);
 	assert_int_equal(
@@ -344,11 +386,10 @@ static void test_largest_mark(void **state)
 				.destination_port = 65535},
 			&mark.match, NULL),
 		0);
-	wire_write_mark(&wire, &mark, registry);
-	wire_write_state(&wire, &(struct traffic_count){UINT64_MAX, UINT64_MAX}, INT64_MAX);
-	wire.scitag.experiment = wire.scitag.activity = name;
-	assert_in_range(waymark__v1__mark__get_packed_size(&wire.message), 700,
-			SERVICE_MARK_OCTETS);
+	assert_in_range(wire_put_mark(octets, WIRE_MARK_COUNTERS, &mark, names, &largest) -
+				octets,
+			700, SERVICE_MARK_OCTETS);
+	registry_free(names);
 }
 
 static void test_precondition(void **state)

@@ -101,6 +101,27 @@ static void waking_ends_every_rest(void **state)
 	assert_int_equal(slots_take(&slots, SECOND - 1), 0);
 }
 
+/* Whatever order they went in: those that are taken together are neighbours. */
+static void the_lowest_comes_first(void **state)
+{
+	(void)state;
+	take_all(0);
+	for (uint32_t slot = COUNT - 1; slot >= 60; slot--)
+		slots_put(&slots, slot, 0);
+	for (uint32_t slot = 10; slot < 20; slot++)
+		slots_untake(&slots, slot);
+	for (uint32_t slot = 10; slot < 15; slot++)
+		assert_int_equal(slots_take(&slots, 0), slot);
+	slots_untake(&slots, 12);
+	assert_int_equal(slots_take(&slots, 0), 12);
+	slots_wake(&slots);
+	for (uint32_t slot = 15; slot < 20; slot++)
+		assert_int_equal(slots_take(&slots, 0), slot);
+	for (uint32_t slot = 60; slot < COUNT; slot++)
+		assert_int_equal(slots_take(&slots, 0), slot);
+	assert_int_equal(slots_take(&slots, 0), 0);
+}
+
 /* Against a model: a slot comes only if it is free and has rested, and none is lost. */
 static void random_use(void **state)
 {
@@ -167,6 +188,7 @@ int main(void)
 		TEST(nobody_rests_twice_as_long),
 		TEST(a_slot_that_nobody_saw_comes_back_at_once),
 		TEST(waking_ends_every_rest),
+		TEST(the_lowest_comes_first),
 		TEST(random_use),
 		cmocka_unit_test_setup_teardown(slots_in_use_are_adopted, make_slots,
 						drop_slots),

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "same_mark.h"
 #include "store_fixture.h"
 
 static struct store *store_of(void **state)
@@ -45,7 +46,7 @@ static void test_commit_shows_all_at_once(void **state)
 	expect_scan(store, 0, "1 2 ");
 	assert_int_equal(store_revision(store), 2);
 	assert_int_equal(store_get(store, 2, &mark), 0);
-	assert_memory_equal(&mark, &expected, sizeof(mark));
+	expect_same_mark(&mark, &expected);
 }
 
 static void test_abort_keeps_nothing(void **state)
@@ -117,7 +118,7 @@ static int check_removal(const struct store_record *record, void *user)
 
 	assert_null(record->mark);
 	assert_int_equal(record->revision, 3);
-	assert_memory_equal(record->removal, &expected, sizeof(expected));
+	expect_same_removal(record->removal, &expected);
 	*(bool *)user = true;
 	return 0;
 }

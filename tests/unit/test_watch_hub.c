@@ -185,20 +185,21 @@ static void note_response(struct rpc_call *call,
 
 struct rpc_packed {
 	size_t size;
-	uint8_t bytes[];
+	uint8_t *bytes;
 };
 
-struct rpc_packed *rpc_pack(const ProtobufCMessage *message)
+struct rpc_packed *rpc_packed_new(void *bytes, size_t size)
 {
-	size_t size = protobuf_c_message_get_packed_size(message);
-	struct rpc_packed *packed = malloc(sizeof(*packed) + size);
+	struct rpc_packed *packed = malloc(sizeof(*packed));
 
-	packed->size = protobuf_c_message_pack(message, packed->bytes);
+	*packed = (struct rpc_packed){size, bytes};
 	return packed;
 }
 
 void rpc_packed_free(struct rpc_packed *packed)
 {
+	if (packed)
+		free(packed->bytes);
 	free(packed);
 }
 
@@ -225,11 +226,10 @@ int rpc_call_send_packed(struct rpc_call *call, const struct rpc_packed *packed)
 
 int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message)
 {
-	struct rpc_packed *packed = rpc_pack(message);
-	int r = rpc_call_send_packed(call, packed);
+	uint8_t bytes[1024];
+	const struct rpc_packed packed = {protobuf_c_message_pack(message, bytes), bytes};
 
-	rpc_packed_free(packed);
-	return r;
+	return rpc_call_send_packed(call, &packed);
 }
 
 void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
@@ -242,6 +242,12 @@ void rpc_call_finish(struct rpc_call *call, const struct rpc_status *status,
 		call->reason = status->reason;
 	pthread_cond_broadcast(&script.changed);
 	pthread_mutex_unlock(&script.lock);
+}
+
+void rpc_call_finish_packed(struct rpc_call *call, const struct rpc_packed *response)
+{
+	(void)call, (void)response;
+	fail_msg("a watch has no response of its own");
 }
 
 void rpc_call_abort(struct rpc_call *call, const struct rpc_status *status)

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "rpc/wire.h"
+#include "wire/read.h"
 
 #define BYTES(text) wire_of(text, sizeof(text) - 1)
 

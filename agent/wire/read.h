@@ -1,11 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rpc/wire.h"
+/*
+ * Reads protobuf bytes field by field, without a message type and without memory.
+ */
+#ifndef WAYMARK_WIRE_READ_H
+#define WAYMARK_WIRE_READ_H
 
 #include <errno.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#define FIELD_NUMBER_MAX ((1U << 29) - 1)
+#define WIRE_FIELD_MAX ((1U << 29) - 1)
 
-int wire_varint(struct wire *wire, uint64_t *ret)
+struct wire {
+	const uint8_t *at, *end;
+};
+
+struct wire_field {
+	uint32_t number;
+	ProtobufCWireType type;
+	uint64_t value; /* VARINT, 64BIT, 32BIT */
+	struct wire bytes; /* LENGTH_PREFIXED: what is inside */
+};
+
+static inline struct wire wire_of(const void *data, size_t size)
+{
+	const uint8_t *bytes = data;
+
+	/* No bytes may have no address, and NULL + 0 is not arithmetic. */
+	return (struct wire){bytes, size ? bytes + size : bytes};
+}
+
+static inline size_t wire_left(const struct wire *wire)
+{
+	return (size_t)(wire->end - wire->at);
+}
+
+/* These return 0, or -EBADMSG for bytes that no protobuf encoder makes: truncated or too long
+ * varints, lengths beyond the end, field numbers out of range, groups. */
+
+static inline int wire_varint(struct wire *wire, uint64_t *ret)
 {
 	uint64_t value = 0;
 
@@ -26,7 +60,7 @@ int wire_varint(struct wire *wire, uint64_t *ret)
 	return -EBADMSG;
 }
 
-static int wire_fixed(struct wire *wire, size_t size, uint64_t *ret)
+static inline int wire_fixed(struct wire *wire, size_t size, uint64_t *ret)
 {
 	uint64_t value = 0;
 
@@ -39,7 +73,7 @@ static int wire_fixed(struct wire *wire, size_t size, uint64_t *ret)
 	return 0;
 }
 
-static int wire_bytes(struct wire *wire, struct wire *ret)
+static inline int wire_bytes(struct wire *wire, struct wire *ret)
 {
 	uint64_t length;
 
@@ -50,13 +84,13 @@ static int wire_bytes(struct wire *wire, struct wire *ret)
 	return 0;
 }
 
-int wire_next(struct wire *wire, struct wire_field *ret)
+static inline int wire_next(struct wire *wire, struct wire_field *ret)
 {
 	struct wire_field field = {.number = 0};
 	uint64_t tag;
 	int err;
 
-	if (wire_varint(wire, &tag) || !(tag >> 3) || tag >> 3 > FIELD_NUMBER_MAX)
+	if (wire_varint(wire, &tag) || !(tag >> 3) || tag >> 3 > WIRE_FIELD_MAX)
 		return -EBADMSG;
 	field.number = (uint32_t)(tag >> 3);
 	field.type = (ProtobufCWireType)(tag & 7);
@@ -80,3 +114,5 @@ int wire_next(struct wire *wire, struct wire_field *ret)
 		*ret = field;
 	return err;
 }
+
+#endif
