@@ -20,10 +20,11 @@
 struct audit_log;
 struct event;
 struct event_base;
-struct evhttp;
+struct http;
 struct links;
 struct pin_folder;
 struct store;
+struct unix_listener;
 struct watch_hub;
 
 /* See watchdog.c. */
@@ -47,6 +48,13 @@ struct upkeep {
 	struct gate_refusals told; /* in the log */
 };
 
+/* See metrics.c. */
+struct metrics {
+	int tcp; /* listens; or -1 */
+	struct unix_listener *local; /* NULL: none */
+	struct http *http;
+};
+
 /* Everything that lives as long as the process, in the order in which it is made. */
 struct agent {
 	int argc;
@@ -68,7 +76,7 @@ struct agent {
 	struct service service;
 	struct rpc_service methods;
 	struct rpc_server *server;
-	struct evhttp *metrics; /* NULL: none */
+	struct metrics metrics;
 	struct watchdog watchdog;
 	struct upkeep upkeep;
 	bool answering; /* drain is due */
@@ -149,6 +157,7 @@ int agent_open_doors(struct agent *agent);
 
 /* Listens, if it is to; the main loop answers. */
 int agent_open_metrics(struct agent *agent);
+void agent_close_metrics(struct agent *agent);
 
 /* ---- watchdog.c ---- */
 

@@ -92,6 +92,8 @@ static void list_paths(struct path_list *list, const struct config *config)
 		add_folder(list, config->audit.file, PRIVILEGES_WRITE);
 	for (size_t i = 0; i < config->listen.n; i++)
 		add_folder(list, socket_path(config->listen.items[i]), PRIVILEGES_WRITE);
+	if (config->metrics.listen)
+		add_folder(list, socket_path(config->metrics.listen), PRIVILEGES_WRITE);
 	add_readable(list, config->file);
 	add_readable(list, config->registry);
 	add_readable(list, config->policy);

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <event2/event.h>
-#include <event2/http.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -88,12 +87,12 @@ static bool is_stopping(struct agent *agent)
  * marks until ours knows them. Privileges go as soon as the programs are loaded, and before
  * there is a second thread. */
 static int (*const steps[])(struct agent *agent) = {
-	agent_load_registry,	 agent_load_policy,	agent_open_audit,
-	agent_hold_namespace,	 agent_open_pins,	agent_load_datapath,
-	agent_prepare_attach,	 agent_drop_privileges, agent_start_audit,
-	agent_make_server,	 agent_open_metrics,	agent_start_server,
-	agent_open_store,	 agent_read_marks,	agent_start_engine,
-	agent_attach_interfaces, agent_start_watchdog,	agent_start_upkeep,
+	agent_load_registry,	 agent_load_policy,    agent_open_audit,
+	agent_hold_namespace,	 agent_open_pins,      agent_load_datapath,
+	agent_prepare_attach,	 agent_open_metrics,   agent_drop_privileges,
+	agent_start_audit,	 agent_make_server,    agent_start_server,
+	agent_open_store,	 agent_read_marks,     agent_start_engine,
+	agent_attach_interfaces, agent_start_watchdog, agent_start_upkeep,
 	agent_open_doors,
 };
 
@@ -148,13 +147,12 @@ static void done(struct agent *agent)
 	/* An agent that gave way to another one must not take that one's filters off. */
 	const bool clean_after = agent->config.detach && agent->pins && agent->attach;
 
+	/* Its pages read all that follows. */
+	agent_close_metrics(agent);
 	if (agent->answering) {
 		sd_notify(0, "STOPPING=1");
 		rpc_server_drain(agent->server, DRAIN_MS);
 	}
-	/* Its pages read all that follows. */
-	if (agent->metrics)
-		evhttp_free(agent->metrics);
 	/* It reads what the engine has, and the engine calls it until its own end. */
 	watch_hub_stop(agent->watches);
 	engine_free(agent->engine);
@@ -215,7 +213,7 @@ static int act(struct agent *agent, enum options_action action, const char *file
 
 int main(int argc, char *argv[])
 {
-	struct agent agent = {.namespace = -1, .argc = argc, .argv = argv};
+	struct agent agent = {.namespace = -1, .metrics.tcp = -1, .argc = argc, .argv = argv};
 	enum options_action action;
 	char error[CONFIG_ERROR_MAX];
 	const char *file;

@@ -122,10 +122,12 @@ static bool only_reads(const struct rpc_method *method)
 static bool admit(const struct rpc_peer *peer, const struct rpc_method *method, void *user,
 		  struct rpc_status *status)
 {
-	const struct agent *agent = user;
+	struct agent *agent = user;
 
-	if (!service_admit(peer, method, &agent->service, status))
+	if (!service_admit(peer, method, &agent->service, status)) {
+		atomic_fetch_add(&agent->service.calls.denied, 1);
 		return false;
+	}
 	if (atomic_load(&agent->is_open) ||
 	    (only_reads(method) && atomic_load(&agent->is_readable)))
 		return true;
@@ -137,14 +139,21 @@ static bool admit(const struct rpc_peer *peer, const struct rpc_method *method, 
 
 static void refused(const struct rpc_call *call, const struct rpc_status *status, void *user)
 {
-	audit_refusal(user, call, status);
+	struct service *service = user;
+
+	if (status->code > 0 && status->code < SERVICE_CODES)
+		atomic_fetch_add(&service->calls.failed[status->code], 1);
+	audit_refusal(service, call, status);
 }
 
 static bool throttle(const struct rpc_peer *peer, void *user, struct rpc_status *status)
 {
-	const struct agent *agent = user;
+	struct agent *agent = user;
 
-	return service_throttle(peer, &agent->service, status);
+	if (!service_throttle(peer, &agent->service, status))
+		return false;
+	atomic_fetch_add(&agent->service.calls.throttled, 1);
+	return true;
 }
 
 /* Whoever connects waits until the server starts. */

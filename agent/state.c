@@ -58,13 +58,13 @@ void agent_store_failed(int error, void *user)
 {
 	struct agent *agent = user;
 
+	atomic_store(&agent->service.store_failed, error < 0);
 	if (error < 0)
 		log_error("the store in %s cannot be written: %s; writes are refused until it "
 			  "can",
 			  agent->config.state_dir, strerror(-error));
 	else
 		log_info("the store in %s can be written again", agent->config.state_dir);
-	atomic_store(&agent->service.store_failed, error < 0);
 	rpc_server_set_ill(agent->server, agent->methods.name, error < 0);
 }
 

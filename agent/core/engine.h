@@ -229,6 +229,9 @@ struct engine_owner engine_owner(struct engine *engine, const char *owner);
 int engine_leases(struct engine *engine, uint64_t after,
 		  int (*each)(const struct engine_lease *lease, void *user), void *user);
 
+/* How many shared leases there are. */
+uint64_t engine_lease_count(struct engine *engine);
+
 /* ---- changes, for watches ---- */
 
 /* One change; valid for the call only. Either mark or removal is set. */

@@ -215,3 +215,13 @@ int engine_leases(struct engine *engine, uint64_t after,
 	pthread_rwlock_unlock(&engine->lock);
 	return r;
 }
+
+uint64_t engine_lease_count(struct engine *engine)
+{
+	uint64_t n;
+
+	pthread_rwlock_rdlock(&engine->lock);
+	n = HASH_COUNT(engine->index.leases);
+	pthread_rwlock_unlock(&engine->lock);
+	return n;
+}

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ struct audit_log {
 	bool is_torn; /* the file ends within a line */
 	int trouble; /* that was reported and is not over: negative errno; 0: none */
 	uint64_t lost; /* lines since it began */
+	_Atomic uint64_t all_lost; /* since the start; others read it */
 	uint64_t missing; /* lines that the file does not say to be lost yet */
 };
 
@@ -72,6 +74,7 @@ static void lose(struct audit_log *log, int error, uint64_t lines)
 		tell(log, error, lines);
 	log->trouble = error;
 	log->lost += lines;
+	atomic_fetch_add(&log->all_lost, lines);
 	log->missing += lines;
 }
 
@@ -275,6 +278,11 @@ void audit_log_reopen(struct audit_log *log)
 	log->must_reopen = true;
 	pthread_mutex_unlock(&log->lock);
 	pthread_cond_signal(&log->news);
+}
+
+uint64_t audit_log_lost(const struct audit_log *log)
+{
+	return atomic_load(&log->all_lost);
 }
 
 void audit_log_close(struct audit_log *log)

@@ -38,6 +38,9 @@ void audit_log_write(struct audit_log *log, const char *line, size_t size);
  * reported, and the old one stays in use. Any thread. */
 void audit_log_reopen(struct audit_log *log);
 
+/* Lines that were lost since the start. Any thread. */
+uint64_t audit_log_lost(const struct audit_log *log);
+
 /* Writes what waits, and ends the writer. NULL is fine. */
 void audit_log_close(struct audit_log *log);
 

@@ -62,7 +62,7 @@ struct config {
 		uint32_t marks, networks;
 	} capacity;
 	struct {
-		char *listen; /* "127.0.0.1:port" or "[::1]:port"; NULL: no metrics */
+		char *listen; /* "unix:/path", "127.0.0.1:port" or "[::1]:port"; NULL: none */
 	} metrics;
 	struct {
 		uint32_t calls_per_second; /* of each identity */

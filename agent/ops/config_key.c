@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/config_key.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -10,13 +9,14 @@
 #include <sys/un.h>
 
 #include "cleanup.h"
+#include "ops/loopback.h"
 #include "ops/number.h"
 
 #define DAY 86400
 
 #define METRICS_WANTED                                                                      \
-	"must be a port of loopback, 127.0.0.1:port or [::1]:port: metrics have no access " \
-	"control"
+	"must be a port of loopback, 127.0.0.1:port or [::1]:port, or unix:/path: metrics " \
+	"have no access control"
 
 /* ---- what an item of a list may look like ---- */
 
@@ -39,18 +39,21 @@ static const char *check_interface(const char *name)
 	return NULL;
 }
 
+static const char *check_unix(const char *path)
+{
+	if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return "must be unix: and an absolute path of at most 107 octets";
+	return NULL;
+}
+
 static const char *check_listen(const char *address)
 {
 	const char *colon = strrchr(address, ':');
 	size_t host = colon ? (size_t)(colon - address) : 0;
 	const bool has_brackets = host > 2 && address[0] == '[' && colon[-1] == ']';
 
-	if (strncmp(address, "unix:", 5) == 0) {
-		if (address[5] != '/' ||
-		    strlen(address + 5) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-			return "must be unix: and an absolute path of at most 107 octets";
-		return NULL;
-	}
+	if (strncmp(address, "unix:", 5) == 0)
+		return check_unix(address + 5);
 	if (host == 0 || number_parse(colon + 1, UINT16_MAX) < 0 || strpbrk(address, " \t\n/"))
 		return "must be unix:/path, host:port or [IPv6 address]:port";
 	if (address[0] == '[' ? !has_brackets : memchr(address, ':', host) != NULL)
@@ -59,22 +62,14 @@ static const char *check_listen(const char *address)
 }
 
 /* Who reads metrics is not asked who they are. */
-static const char *check_loopback(const char *address)
+static const char *check_metrics(const char *address)
 {
-	const char *const v4 = "127.", *const v6 = "[::1]:";
-	const char *colon = strrchr(address, ':');
-	char host[INET_ADDRSTRLEN] = "";
-	struct in_addr parsed;
+	struct sockaddr_storage parsed;
+	socklen_t length;
 
-	if (strncmp(address, v6, strlen(v6)) == 0)
-		return number_parse(address + strlen(v6), UINT16_MAX) > 0 ? NULL
-									  : METRICS_WANTED;
-	if (colon && (size_t)(colon - address) < sizeof(host))
-		memcpy(host, address, (size_t)(colon - address));
-	if (strncmp(host, v4, strlen(v4)) != 0 || inet_pton(AF_INET, host, &parsed) != 1 ||
-	    number_parse(colon + 1, UINT16_MAX) < 1)
-		return METRICS_WANTED;
-	return NULL;
+	if (strncmp(address, "unix:", 5) == 0)
+		return check_unix(address + 5);
+	return loopback_parse(address, &parsed, &length) < 0 ? METRICS_WANTED : NULL;
 }
 
 /* ---- the table ---- */
@@ -118,7 +113,7 @@ static const struct config_key keys[] = {
 	{"registry", CONFIG_PATH, AT(registry), .is_live = true},
 	{"policy", CONFIG_PATH, AT(policy), .is_live = true},
 	{"audit.file", CONFIG_PATH, AT(audit.file)},
-	{"metrics.listen", CONFIG_TEXT, AT(metrics.listen), .check = check_loopback},
+	{"metrics.listen", CONFIG_TEXT, AT(metrics.listen), .check = check_metrics},
 	{"capacity.marks", CONFIG_COUNT, AT(capacity.marks), .max = CONFIG_MARKS_MAX},
 	{"capacity.networks", CONFIG_COUNT, AT(capacity.networks), .max = CONFIG_NETWORKS_MAX},
 	{"limits.calls_per_second", CONFIG_COUNT, AT(limits.calls_per_second),

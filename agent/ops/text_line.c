@@ -38,9 +38,9 @@ static size_t character_length(unsigned char first)
 	return (first & 0xF8) == 0xF0 ? 4 : 0;
 }
 
-/* Octets of the UTF-8 character at text and its number; 0 if there is none. */
-static size_t read_character(const unsigned char *text, uint32_t *ret)
+size_t text_line_character(const char *at, uint32_t *ret)
 {
+	const unsigned char *text = (const unsigned char *)at;
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t length = character_length(text[0]);
 	uint32_t character = length == 1 ? text[0] : text[0] & (0x7FU >> length);
@@ -67,7 +67,7 @@ static bool is_control(uint32_t character)
 static size_t line_add_character(struct text_line *line, const char *text, bool in_quotes)
 {
 	uint32_t character = 0xFFFD;
-	size_t length = read_character((const unsigned char *)text, &character);
+	size_t length = text_line_character(text, &character);
 	const bool needs_backslash = in_quotes && (*text == '"' || *text == '\\');
 	char escaped[8];
 

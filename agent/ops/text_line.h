@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What a pipe takes in one piece. */
 #define TEXT_LINE_SIZE PIPE_BUF
@@ -32,6 +33,9 @@ __attribute__((format(printf, 4, 5))) void text_line_add_value(struct text_line 
 
 /* The end of the line, for which there is always room; short, and once. */
 void text_line_end(struct text_line *line, const char *text);
+
+/* Octets of the UTF-8 character at `at` and its number; 0 if there is none. */
+size_t text_line_character(const char *at, uint32_t *ret);
 
 /* The wall clock: RFC 3339, UTC, milliseconds. */
 void text_line_time(char text[static TEXT_LINE_TIME_SIZE]);

@@ -129,6 +129,16 @@ static size_t count_guests(const uint8_t *peer, bool look)
 	return n;
 }
 
+size_t gate_connections(void)
+{
+	size_t n;
+
+	pthread_mutex_lock(&gate.lock);
+	n = count_guests(NULL, true);
+	pthread_mutex_unlock(&gate.lock);
+	return n;
+}
+
 /* With the lock: is there room for one more of this peer? */
 static bool has_room_for(const uint8_t *peer)
 {

@@ -29,4 +29,7 @@ struct gate_refusals {
 
 struct gate_refusals gate_refusals(void);
 
+/* Connections that are in. Looks at each of them. */
+size_t gate_connections(void);
+
 #endif

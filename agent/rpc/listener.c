@@ -72,7 +72,8 @@ static size_t share(size_t fds, size_t wanted)
 	return wanted < half ? wanted : half;
 }
 
-int rpc_guard_tcp(void)
+/* Before the C core listens. */
+static int tcp_gate(void)
 {
 	size_t fds = 0;
 	int err = raise_limit(&fds);
@@ -109,7 +110,7 @@ static int listen_tcp(struct rpc_server *server, struct listener *listener, cons
 	} else {
 		credentials = grpc_insecure_server_credentials_create();
 	}
-	err = rpc_guard_tcp();
+	err = tcp_gate();
 	if (err) {
 		snprintf(error, size, "%s: cannot count connections: %s", address,
 			 strerror(-err));

@@ -92,11 +92,6 @@ int64_t rpc_server_tls_expiry(const struct rpc_server *server);
 /* TCP port of the n-th "host:port" listener, in the order of rpc_server_listen(); 0: none. */
 int rpc_server_port(const struct rpc_server *server, size_t n);
 
-/* From here on connections to all TCP listeners of the process are counted, and refused beyond
- * the limits of limits.h. A server's own listeners do that by themselves. 0 or negative errno.
- */
-int rpc_guard_tcp(void);
-
 /* Serves. Health says NOT_SERVING until rpc_server_set_serving(). 0 or negative errno. */
 int rpc_server_start(struct rpc_server *server);
 

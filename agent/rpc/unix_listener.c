@@ -175,6 +175,11 @@ int unix_listener_adopt(int fd, struct unix_listener **ret)
 	return err;
 }
 
+int unix_listener_fd(const struct unix_listener *listener)
+{
+	return listener->fd;
+}
+
 /* Without descriptors accept() fails for ever and poll() says "ready" for ever: the reserve
  * makes room to take the connection and close it. Was there one? */
 static bool listener_refuse(struct unix_listener *listener)

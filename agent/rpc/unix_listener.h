@@ -20,6 +20,9 @@ int unix_listener_new(const char *path, struct unix_listener **ret);
  * negative errno; fd is the caller's then. */
 int unix_listener_adopt(int fd, struct unix_listener **ret);
 
+/* For whoever accepts by themselves; the listener's. */
+int unix_listener_fd(const struct unix_listener *listener);
+
 /* Calls `accepted` for every connection, on a thread of its own; it takes over fd
  * (non-blocking, close-on-exec). 0 or negative errno. */
 int unix_listener_start(struct unix_listener *listener,

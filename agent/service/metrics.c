@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "core/engine.h"
+#include "ops/audit_log.h"
 #include "ops/metrics_page.h"
 #include "rpc/gate.h"
 #include "service/service.h"
@@ -15,6 +17,8 @@
 #include "service/watch_hub.h"
 
 #define WORD_MAX 32
+/* Digits of 32 bits. */
+#define NUMBER_MAX 11
 #define LABEL_END          \
 	{                  \
 		NULL, NULL \
@@ -38,10 +42,10 @@ static void word_of(const ProtobufCEnumDescriptor *type, int value, const char *
 {
 	const ProtobufCEnumValue *entry = protobuf_c_enum_descriptor_get_value(type, value);
 	const char *name = entry ? entry->name + strlen(prefix) : "";
-	size_t length = 0;
+	const size_t length = strnlen(name, WORD_MAX - 1);
 
-	for (; length < WORD_MAX - 1 && name[length]; length++)
-		ret[length] = (char)tolower((unsigned char)name[length]);
+	for (size_t i = 0; i < length; i++)
+		ret[i] = (char)tolower((unsigned char)name[i]);
 	ret[length] = '\0';
 }
 
@@ -87,6 +91,33 @@ static void write_state(FILE *page, const stats_response *stats, const struct se
 		  "What open ReplaceMarks streams hold.");
 	write_one(page, "waymark_watches", METRICS_GAUGE, watch_hub_count(service->watches),
 		  "Watches that are open.");
+	write_one(page, "waymark_leases", METRICS_GAUGE, engine_lease_count(service->engine),
+		  "Leases that marks can share.");
+	write_one(page, "waymark_audit_log_lost_lines_total", METRICS_COUNTER,
+		  service->audit ? audit_log_lost(service->audit) : 0,
+		  "Lines of the audit log that could not be written.");
+}
+
+static void write_calls(FILE *page, const struct service *service)
+{
+	static const char name[] = "waymark_calls_failed_total";
+	const struct service_calls *calls = &service->calls;
+
+	metrics_page_family(page, name, METRICS_COUNTER,
+			    "Calls that ended with this code of gRPC, which is not OK.");
+	for (unsigned int code = 1; code < SERVICE_CODES; code++) {
+		char number[NUMBER_MAX];
+		const struct metrics_label labels[] = {{"code", number}, LABEL_END};
+
+		snprintf(number, sizeof(number), "%u", code);
+		metrics_page_sample(page, name, labels, atomic_load(&calls->failed[code]));
+	}
+	write_one(page, "waymark_calls_throttled_total", METRICS_COUNTER,
+		  atomic_load(&calls->throttled),
+		  "Calls refused because their caller makes too many.");
+	write_one(page, "waymark_calls_denied_total", METRICS_COUNTER,
+		  atomic_load(&calls->denied),
+		  "Calls refused because the policy does not let their caller make them.");
 }
 
 static void write_certificate(FILE *page, const Waymark__V1__Certificate *certificate)
@@ -101,7 +132,7 @@ static void write_certificate(FILE *page, const Waymark__V1__Certificate *certif
 		  "1 while its files hold something else, which cannot be used.");
 }
 
-static void write_refusals(FILE *page)
+static void write_connections(FILE *page)
 {
 	static const char name[] = "waymark_connections_refused_total";
 	const struct gate_refusals refusals = gate_refusals();
@@ -112,6 +143,8 @@ static void write_refusals(FILE *page)
 		    {"peer", refusals.peer},
 		    {"descriptors", refusals.descriptors}};
 
+	write_one(page, "waymark_connections", METRICS_GAUGE, gate_connections(),
+		  "TCP connections of gRPC that are open.");
 	metrics_page_family(page, name, METRICS_COUNTER,
 			    "TCP connections refused: beyond those in all, beyond those of one "
 			    "peer, without a descriptor left.");
@@ -242,17 +275,25 @@ static const struct {
 	const char *help;
 } of_scitag[] = {
 	{"waymark_scitag_sent_packets_total", sent, false,
-	 "Packets marked with this SciTag; ids of 0: with a label that is none."},
+	 "Packets marked with this SciTag; ids of 0: with one of no "
+	 "experiment in the registry."},
 	{"waymark_scitag_sent_bytes_total", sent, true, "Their octets on the wire."},
 	{"waymark_scitag_observed_packets_total", observed, false,
 	 "Packets that arrived with it, where observe_ingress is on; ids of 0: with none."},
 	{"waymark_scitag_observed_bytes_total", observed, true, "Their octets on the wire."},
 };
 
+static uint64_t scitag_value(size_t n, const scitag_row *row)
+{
+	const Waymark__V1__Counters *counters = of_scitag[n].get(row);
+
+	return of_scitag[n].is_bytes ? counters->bytes : counters->packets;
+}
+
 static void write_scitag(FILE *page, const char *name, const Waymark__V1__Scitag *scitag,
 			 uint64_t value)
 {
-	char experiment_id[12], activity_id[12];
+	char experiment_id[NUMBER_MAX], activity_id[NUMBER_MAX];
 	const struct metrics_label labels[] = {{"experiment_id", experiment_id},
 					       {"experiment", scitag->experiment},
 					       {"activity_id", activity_id},
@@ -264,20 +305,27 @@ static void write_scitag(FILE *page, const char *name, const Waymark__V1__Scitag
 	metrics_page_sample(page, name, labels, value);
 }
 
+/* Whoever may write marks could make series of every label that there is: what is of no
+ * experiment in the registry is one of them. */
 static void write_scitags(FILE *page, const stats_response *stats)
 {
+	const Waymark__V1__Scitag none = WAYMARK__V1__SCITAG__INIT;
+	uint64_t others;
+
 	for (size_t n = 0; n < sizeof(of_scitag) / sizeof(of_scitag[0]); n++) {
 		metrics_page_family(page, of_scitag[n].name, METRICS_COUNTER,
 				    of_scitag[n].help);
+		others = 0;
 		for (size_t i = 0; i < stats->n_scitags; i++) {
-			const Waymark__V1__Counters *counters =
-				of_scitag[n].get(stats->scitags[i]);
+			const scitag_row *row = stats->scitags[i];
 
-			if (counters->packets > 0)
-				write_scitag(page, of_scitag[n].name, stats->scitags[i]->scitag,
-					     of_scitag[n].is_bytes ? counters->bytes
-								   : counters->packets);
+			if (!row->scitag->experiment[0])
+				others += scitag_value(n, row);
+			else if (scitag_value(n, row) > 0)
+				write_scitag(page, of_scitag[n].name, row->scitag,
+					     scitag_value(n, row));
 		}
+		write_scitag(page, of_scitag[n].name, &none, others);
 	}
 }
 
@@ -295,7 +343,7 @@ static void write_packets(FILE *page, const stats_response *stats)
 	write_scitags(page, stats);
 }
 
-int metrics_write(FILE *page, const struct service *service)
+int metrics_write(FILE *page, const struct service *service, bool is_serving)
 {
 	cleanup(stats_done) struct stats stats = {.node = NULL};
 	int r = stats_read(&stats, service);
@@ -303,9 +351,12 @@ int metrics_write(FILE *page, const struct service *service)
 	if (r < 0)
 		return r;
 	write_node(page, &stats.response);
+	write_one(page, "waymark_serving", METRICS_GAUGE, is_serving,
+		  "1: every call is taken; 0: the agent starts.");
 	write_state(page, &stats.response, service);
+	write_calls(page, service);
 	write_certificate(page, stats.response.certificate);
-	write_refusals(page);
+	write_connections(page);
 	write_packets(page, &stats.response);
 	return ferror(page) ? -ENOMEM : 0;
 }

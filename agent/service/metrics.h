@@ -7,12 +7,13 @@
 #ifndef WAYMARK_METRICS_H
 #define WAYMARK_METRICS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct service;
 
-/* Writes the page. Any thread, once the service is filled in. 0 or -ENOMEM; the page may be
- * half written then. */
-int metrics_write(FILE *page, const struct service *service);
+/* Writes the page. is_serving: every call is taken. Any thread, once the service is filled in.
+ * 0 or -ENOMEM; the page may be half written then. */
+int metrics_write(FILE *page, const struct service *service, bool is_serving);
 
 #endif

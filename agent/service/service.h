@@ -76,6 +76,16 @@ static inline uint32_t service_page_size(uint32_t asked)
 
 #define SERVICE_ERROR_DOMAIN "waymark"
 
+/* google.rpc.Code has so many values. */
+#define SERVICE_CODES 17
+
+/* Calls since the start. */
+struct service_calls {
+	_Atomic uint64_t failed[SERVICE_CODES]; /* by code, which is not OK */
+	/* Among them: one too many of their caller; not for their caller. */
+	_Atomic uint64_t throttled, denied;
+};
+
 /* What the handlers work on; all borrowed, for as long as the server lives. */
 struct service {
 	struct engine *engine;
@@ -94,6 +104,7 @@ struct service {
 	_Atomic int64_t certificate_end;
 	atomic_bool certificate_outdated;
 	atomic_bool store_failed; /* changes are refused until it can be written */
+	struct service_calls calls;
 	int64_t start_time; /* ns since 1970 */
 	char instance_id[33], state_id[33]; /* hex */
 };

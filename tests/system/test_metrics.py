@@ -5,20 +5,25 @@ import contextlib
 import http.client
 import os
 import re
+import resource
 import signal
 import socket
+import time
+from pathlib import Path
 
 import pytest
 
 from lib import REPOSITORY, pb
-from lib.agent import waymarkd
-from lib.client import Client
+from lib.agent import Agent, waymarkd
+from lib.client import Client, Refused
+from lib.neighbours import has_tcx
 from lib.send import UdpSender
 from lib.tls import OPEN_POLICY, Authority
 
 wm = pb.waymark
 PORT = 9551
 PATIENCE = 20
+GET = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SAMPLE = re.compile(r"([a-z_]+)(?:\{(.*)\})? ([0-9]+)")
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"(?:,|$)')
 
@@ -117,7 +122,7 @@ def test_they_say_what_stats_say(agent, client, network, destination):
     assert samples[key("scitag_sent_packets_total", **tag)] == 7
     assert samples[key("scitag_sent_bytes_total", **tag)] == stats.marked.bytes
     assert samples[key("start_time_seconds")] == stats.node.start_time.seconds
-    assert samples[key("store_failed")] == 0
+    assert samples[key("store_failed")] == 0 and samples[key("serving")] == 1
     assert not any(name == "waymark_certificate_outdated" for name, _ in samples)
 
 
@@ -129,6 +134,13 @@ def test_they_move(agent, client, network, destination):
     next(call)
     after = scrape(network)
     call.cancel()
+    with pytest.raises(Refused):
+        client.set("192.0.2.1", flow_label=1)
+    client.grant(60)
+    later = scrape(network)
+    assert later[key("leases")] == before[key("leases")] + 1 == 1
+    failed = key("calls_failed_total", code="3")
+    assert later[failed] == after[failed] + 1
     assert after[key("revision")] == before[key("revision")] + 1
     assert (before[key("watches")], after[key("watches")]) == (0, 1)
 
@@ -181,19 +193,149 @@ def test_there_is_nothing_else(agent, network, path):
 
 
 def test_long_headers_are_refused(agent, network):
-    assert ask(network, Cookie="x" * 8192)[0].status in (400, 413)
+    assert ask(network, Cookie="x" * 100_000)[0].status == 431
     assert ask(network)[0].status == 200
 
 
-def test_silent_connections_hold_nobody_up(agent, client, network, destination):
-    """As many as there may be, and more; the agent ends them."""
-    with contextlib.ExitStack() as stack:
-        silent = [stack.enter_context(connect(network)) for _ in range(400)]
+def descriptors(agent) -> int:
+    return len(os.listdir(f"/proc/{agent.pid}/fd"))
+
+
+def wait_descriptors(agent, most: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while descriptors(agent) > most:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_silent_connections_hold_nobody_up(start_agent, metrics, network, capture, destination):
+    """Neither the agent, nor who asks for the page, nor gRPC from the same address."""
+    tcp = ("--listen", "127.0.0.1:50572", "--insecure-loopback")
+    with start_agent(*metrics, *tcp) as agent, Client(agent.target) as client:
         client.set(destination, flow_label=5)
-        assert client.get(destination).flow_label == 5
-        for connection in silent:
-            check_ended(connection)
-    assert scrape(network)[key("connections_refused_total", reason="peer")] > 0
+        before = descriptors(agent)
+        with contextlib.ExitStack() as stack, UdpSender(network.node, destination) as sender:
+            for number in range(1000):
+                connection = stack.enter_context(connect(network))
+                if number % 2:
+                    connection.sendall(GET[:20])
+            samples = scrape(network)
+            assert samples[key("connections")] == 0
+            assert samples[key("connections_refused_total", reason="peer")] == 0
+            assert descriptors(agent) <= before + 16
+            client.set(destination, flow_label=6)
+            for _ in range(10):
+                sender.send(b"x")
+            packets = capture.wait(10, lambda packet: packet.destination == destination)
+            assert {packet.flow_label for packet in packets} == {6}
+        scrape(network)
+        wait_descriptors(agent, before)
+
+
+def test_who_does_not_read_holds_nobody_up(agent, client, network, destination):
+    client.set(destination, flow_label=5)
+    before = descriptors(agent)
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            connection = network.node.socket(socket.AF_INET, socket.SOCK_STREAM)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            stack.enter_context(connection).connect(("127.0.0.1", PORT))
+            connection.sendall(GET)
+        assert client.set(destination, flow_label=6).mark.flow_label == 6
+        scrape(network)
+        # They end although their clients never do.
+        wait_descriptors(agent, before)
+
+
+def test_octets_that_keep_coming_give_no_more_time(agent, network):
+    with connect(network) as connection:
+        begin = time.monotonic()
+        connection.settimeout(0.1)
+        while True:
+            assert time.monotonic() < begin + PATIENCE
+            try:
+                connection.sendall(b"x")
+                assert connection.recv(1) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                pass
+            break
+        assert time.monotonic() > begin + 9
+
+
+def test_no_series_of_what_the_registry_does_not_know(agent, client, network):
+    """Else whoever may write could make as many as there are labels."""
+    for number in range(3):
+        destination = network.new_destination()
+        client.set(destination, scitag={"experiment_id": 400 + number, "activity_id": 1})
+        with UdpSender(network.node, destination) as sender:
+            sender.send(b"x")
+    tags = {
+        labels: value
+        for (name, labels), value in scrape(network).items()
+        if name == "waymark_scitag_sent_packets_total"
+    }
+    ((labels, value),) = tags.items()
+    assert value == 3 and dict(labels)["experiment_id"] == "0"
+
+
+def test_a_store_that_fails_shows(agent, client, network, destination):
+    before = resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    try:
+        with pytest.raises(Refused, match="STORE"):
+            for label in range(5000):
+                client.set(destination, flow_label=label)
+        assert scrape(network)[key("store_failed")] == 1
+    finally:
+        resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, before)
+    agent.wait_line(re.compile("can be written again"), PATIENCE)
+    assert scrape(network)[key("store_failed")] == 0
+
+
+@pytest.mark.skipif(not has_tcx(), reason="before Linux 6.6 clsact keeps CAP_NET_ADMIN")
+def test_they_need_no_privileges(agent, network):
+    status = Path(f"/proc/{agent.pid}/status").read_text(encoding="utf-8")
+    assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
+    assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
+    scrape(network)
+
+
+def test_a_unix_socket(start_agent, directory, tmp_path):
+    file, path = tmp_path / "waymark.yaml", directory / "metrics.sock"
+    file.write_text(f'metrics: {{listen: "unix:{path}"}}\n', encoding="utf-8")
+    with start_agent("--config", str(file)), socket.socket(socket.AF_UNIX) as connection:
+        assert path.stat().st_mode & 0o777 == 0o660
+        connection.settimeout(PATIENCE)
+        connection.connect(str(path))
+        connection.sendall(GET)
+        with connection.makefile(encoding="utf-8", newline="") as answer:
+            head, _, page = answer.read().partition("\r\n\r\n")
+        assert head.startswith("HTTP/1.1 200 ") and parse(page)[key("serving")] == 1
+    assert not path.exists()
+
+
+def test_whoever_comes_early_is_answered(metrics, network, tmp_path):
+    """While the agent starts: with the page, or with when to come again."""
+    early = []
+
+    def come(line: str) -> None:
+        if "metrics at" in line:
+            early.append(ask(network)[0])
+
+    with Agent(network.node, *metrics, "--listen", f"unix:{tmp_path}/s", echo=come) as agent:
+        agent.wait_ready()
+    (answer,) = early
+    assert answer.status == 200 or answer.getheader("Retry-After") == "1"
+
+
+def test_a_reload_does_not_move_them(agent, network, tmp_path):
+    file = tmp_path / "waymark.yaml"
+    file.write_text('metrics: {listen: "127.0.0.1:9552"}\n', encoding="utf-8")
+    os.kill(agent.pid, signal.SIGHUP)
+    agent.wait_line(re.compile("metrics.listen: has changed, which counts from the next"), PATIENCE)
+    agent.wait_line(re.compile("info: reloaded"), PATIENCE)
+    scrape(network)
 
 
 def test_they_end_with_the_agent(start_agent, metrics, network):
@@ -220,7 +362,7 @@ def test_who_may_not_listen_there_is_told(network, metrics, tmp_path):
 @pytest.mark.parametrize(
     "address",
     ["0.0.0.0:9551", "[::]:9551", "192.0.2.1:9551", "[2001:db8::1]:9551", "localhost:9551",
-     "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1.example.org:80", "[::1]", "unix:/m"],
+     "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1.example.org:80", "[::1]", "[::1]:", "::1:9551"],
 )  # fmt: skip
 def test_loopback_only(network, tmp_path, address):
     file = tmp_path / "waymark.yaml"

@@ -363,6 +363,10 @@ static const struct {
 	{"port 65536", "listen: ['localhost:65536']\n", 1, "must be unix:/path, host:port"},
 	{"port by name", "listen: ['localhost:grpc']\n", 1, "must be unix:/path, host:port"},
 	{"a URL", "listen: ['tcp://localhost:1']\n", 1, "must be unix:/path, host:port"},
+	{"metrics for everybody", "metrics:\n  listen: '[::]:9551'\n", 2,
+	 "metrics.listen \"[::]:9551\": must be a port of loopback"},
+	{"metrics at a relative socket", "metrics: {listen: 'unix:m'}\n", 1,
+	 "metrics.listen \"unix:m\": must be unix: and an absolute path"},
 	{"IPv6 without brackets", "listen: ['::1:50551']\n", 1, "brackets around the IPv6"},
 	{"brackets without IPv6", "listen: ['[]:50551']\n", 1, "brackets around the IPv6"},
 };

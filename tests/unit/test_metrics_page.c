@@ -47,14 +47,17 @@ static void test_labels(void **state)
 /* Whoever writes a registry may not write samples. */
 static void test_what_a_label_may_not_say(void **state)
 {
-	const struct metrics_label labels[] = {{"l", "\"} 1\nevil 2\\"}, {NULL, NULL}};
+	const struct metrics_label labels[] = {
+		{"l", "\"} 1\nevil 2\\"}, {"m", "\xC3\xBC\xFF\xC0\xAF"}, {NULL, NULL}};
 	size_t length;
 	char *text;
 	FILE *page = open_memstream(&text, &length);
 
 	(void)state;
 	metrics_page_sample(page, "x", labels, 3);
-	check(page, &text, "x{l=\"\\\"} 1\\nevil 2\\\\\"} 3\n");
+	check(page, &text,
+	      "x{l=\"\\\"} 1\\nevil "
+	      "2\\\\\",m=\"\xC3\xBC\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"} 3\n");
 }
 
 int main(void)
