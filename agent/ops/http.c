@@ -12,8 +12,6 @@
 #include "cleanup.h"
 #include "now.h"
 
-#define MILLISECOND (NANOSECONDS / 1000)
-
 enum http_stage {
 	HTTP_FREE, /* nobody's */
 	HTTP_READING,

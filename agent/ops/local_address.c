@@ -101,12 +101,19 @@ static void add_route(const struct nlmsghdr *header)
 			filter_add(RTA_DATA(attribute));
 }
 
+/* NLMSG_OK() without its comparison of signed with unsigned. */
+static bool is_whole(const struct nlmsghdr *header, int left)
+{
+	return left >= (int)sizeof(*header) && header->nlmsg_len >= sizeof(*header) &&
+	       header->nlmsg_len <= (unsigned int)left;
+}
+
 /* True: more will come. */
 static bool add_routes(const struct nlmsghdr *header, ssize_t size)
 {
 	int left = (int)size;
 
-	for (; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+	for (; is_whole(header, left); header = NLMSG_NEXT(header, left)) {
 		if (header->nlmsg_seq != own.number)
 			continue;
 		if (header->nlmsg_type == NLMSG_ERROR || header->nlmsg_flags & NLM_F_DUMP_INTR)
