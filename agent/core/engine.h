@@ -56,7 +56,8 @@ struct engine_update {
 	uint64_t revision; /* of the change; UNCHANGED: of the mark; else 0 */
 	int64_t create_time; /* of the mark; ns since 1970 */
 	int64_t deadline; /* of the mark, on CLOCK_BOOTTIME, ns; 0: none */
-	/* REMOVED: final. Of a mark that stays: what it has counted, with op->counted; else zero. */
+	/* REMOVED: final. Of a mark that stays: what it has counted, with op->counted; else
+	 * zero. */
 	struct traffic_count counters;
 };
 

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Is this IPv6 address one of the host's own? That may be some milliseconds ago. False where the
- * kernel does not tell. */
+/* Is this IPv6 address one of the host's own? That may be some milliseconds ago. False where
+ * the kernel does not tell. */
 bool local_address(const uint8_t address[16]);
 
 #endif
