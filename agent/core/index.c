@@ -60,11 +60,8 @@ static void find_some(const struct index *index, const uint8_t *matches, size_t 
 		hashes[i] = match_hash((const struct match *)(matches + i * stride));
 		match_table_prefetch(&index->entries, hashes[i]);
 	}
-	for (size_t i = 0; i < n; i++) {
-		size_t place = hashes[i];
-
-		__builtin_prefetch(match_table_next(&index->entries, hashes[i], &place));
-	}
+	for (size_t i = 0; i < n; i++)
+		match_table_prefetch_item(&index->entries, hashes[i]);
 	for (size_t i = 0; i < n; i++)
 		ret[i] = index_find_hashed(index, (const struct match *)(matches + i * stride),
 					   hashes[i]);
