@@ -17,9 +17,11 @@
 #include <unistd.h>
 #include <waymark/v1/marker.pb-c.h>
 
+#include "wire/read.h"
+
 /* The agent takes 100 streams of one connection. Real watchers run elsewhere: here they must
  * not take the processors from what is measured. */
-enum { CHANNEL_STREAMS = 90, NICE = 10, HEADER_MAX = 128 };
+enum { CHANNEL_STREAMS = 90, NICE = 10, HEADER_MAX = 128, HEADER_REVISION = 3 };
 
 /* ---- the process that watches ---- */
 
@@ -72,20 +74,6 @@ static void open_watch(struct watch *watch, grpc_channel *channel, grpc_completi
 	receive(watch);
 }
 
-static uint64_t read_varint(const uint8_t **at, const uint8_t *end)
-{
-	uint64_t value = 0;
-
-	for (int shift = 0; *at < end && shift < 64; shift += 7) {
-		uint8_t octet = *(*at)++;
-
-		value |= (uint64_t)(octet & 0x7F) << shift;
-		if (octet < 0x80)
-			break;
-	}
-	return value;
-}
-
 /* Copies the first octets of a message, which may lie in several slices; returns how many. */
 static size_t read_begin(const grpc_byte_buffer *message, uint8_t ret[HEADER_MAX])
 {
@@ -103,23 +91,19 @@ static size_t read_begin(const grpc_byte_buffer *message, uint8_t ret[HEADER_MAX
 	return n;
 }
 
-/* Of the header: field 3 in field 1, behind two texts. Whole messages would be unpacked for
- * nothing. */
-static uint64_t read_revision(grpc_byte_buffer *message)
+/* Of the header, which is the first field. Whole messages would be unpacked for nothing. */
+static uint64_t read_revision(const grpc_byte_buffer *message)
 {
 	uint8_t octets[HEADER_MAX];
-	const uint8_t *at = octets, *end = octets + read_begin(message, octets);
+	struct wire wire = wire_of(octets, read_begin(message, octets));
+	struct wire_field field;
 
-	if (at == end || *at++ != (1 << 3 | 2))
+	if (wire_next(&wire, &field) || field.number != 1)
 		bench_fail("a message without a header");
-	read_varint(&at, end);
-	while (at < end && (*at & 7) == 2) {
-		at++;
-		at += read_varint(&at, end);
-	}
-	if (at >= end || *at++ != 3 << 3)
-		return 0;
-	return read_varint(&at, end);
+	for (wire = field.bytes; !wire_next(&wire, &field);)
+		if (field.number == HEADER_REVISION)
+			return field.value;
+	return 0;
 }
 
 static void follow(grpc_completion_queue *queue)
