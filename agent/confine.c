@@ -13,8 +13,6 @@
 #include "ops/log.h"
 #include "ops/privileges.h"
 
-#define PREFIX "unix:"
-
 /* Owns its paths. */
 struct path_list {
 	struct privileges_path *items;
@@ -78,11 +76,6 @@ static void add_readable(struct path_list *list, const char *path)
 	add_folder(list, real, PRIVILEGES_READ);
 }
 
-static const char *socket_path(const char *address)
-{
-	return strncmp(address, PREFIX, strlen(PREFIX)) == 0 ? address + strlen(PREFIX) : NULL;
-}
-
 static void list_paths(struct path_list *list, const struct config *config)
 {
 	add(list, config->state_dir, PRIVILEGES_WRITE);
@@ -91,9 +84,9 @@ static void list_paths(struct path_list *list, const struct config *config)
 	if (config->audit.file && strcmp(config->audit.file, "-") != 0)
 		add_folder(list, config->audit.file, PRIVILEGES_WRITE);
 	for (size_t i = 0; i < config->listen.n; i++)
-		add_folder(list, socket_path(config->listen.items[i]), PRIVILEGES_WRITE);
+		add_folder(list, config_unix_path(config->listen.items[i]), PRIVILEGES_WRITE);
 	if (config->metrics.listen)
-		add_folder(list, socket_path(config->metrics.listen), PRIVILEGES_WRITE);
+		add_folder(list, config_unix_path(config->metrics.listen), PRIVILEGES_WRITE);
 	add_readable(list, config->file);
 	add_readable(list, config->registry);
 	add_readable(list, config->policy);
@@ -109,7 +102,7 @@ static void make_folders(const struct config *config)
 	mkdir(config->state_dir, 0700);
 	for (size_t i = 0; i < config->listen.n; i++) {
 		cleanup(free_bytes) char *folder =
-			folder_of(socket_path(config->listen.items[i]));
+			folder_of(config_unix_path(config->listen.items[i]));
 
 		if (folder)
 			mkdir(folder, 0755);

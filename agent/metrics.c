@@ -19,8 +19,6 @@
 #include "rpc/unix_listener.h"
 #include "service/metrics.h"
 
-#define PREFIX "unix:"
-
 static int write_page(void *user, char **ret_text, size_t *ret_size)
 {
 	const struct agent *agent = user;
@@ -45,13 +43,14 @@ static int write_page(void *user, char **ret_text, size_t *ret_size)
 /* Returns the socket, or negative errno. */
 static int listen_at(struct metrics *metrics, const char *address)
 {
+	const char *path = config_unix_path(address);
 	int r;
 
-	if (strncmp(address, PREFIX, strlen(PREFIX)) != 0) {
+	if (!path) {
 		metrics->tcp = loopback_listen(address);
 		return metrics->tcp;
 	}
-	r = unix_listener_new(address + strlen(PREFIX), &metrics->local);
+	r = unix_listener_new(path, &metrics->local);
 	return r < 0 ? r : unix_listener_fd(metrics->local);
 }
 

@@ -33,9 +33,9 @@ struct rpc_tls_files agent_tls_files(const struct config *config)
 /* The socket that systemd holds for this address, or -1. */
 static int passed_socket(int n_passed, const char *address)
 {
-	const char *path = address + strlen("unix:");
+	const char *path = config_unix_path(address);
 
-	if (strncmp(address, "unix:", strlen("unix:")) != 0)
+	if (!path)
 		return -1;
 	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n_passed; fd++)
 		if (sd_is_socket_unix(fd, SOCK_STREAM, 1, path, 0) > 0)

@@ -62,6 +62,14 @@ int config_set(struct config *config, const char *key, const char *value,
 	return config_key_set(config_key_find(key), config, value, "", error);
 }
 
+const char *config_unix_path(const char *address)
+{
+	static const char prefix[] = "unix:";
+	const size_t length = strlen(prefix);
+
+	return strncmp(address, prefix, length) == 0 ? address + length : NULL;
+}
+
 /* ---- do the values go together? ---- */
 
 static int check_tls(const struct config *config, char error[static CONFIG_ERROR_MAX])
@@ -91,7 +99,7 @@ static int check_listeners(const struct config *config, char error[static CONFIG
 	if (config->tls.certificate || config->insecure_loopback)
 		return 0;
 	for (size_t i = 0; i < config->listen.n; i++) {
-		if (strncmp(config->listen.items[i], "unix:", 5) == 0)
+		if (config_unix_path(config->listen.items[i]))
 			continue;
 		return config_refuse(
 			error,

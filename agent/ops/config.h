@@ -73,6 +73,9 @@ struct config {
 	} log;
 };
 
+/* The path in "unix:/path"; NULL: it is another kind of address. */
+const char *config_unix_path(const char *address);
+
 /* One sentence that names where, what and the value. */
 #define CONFIG_ERROR_MAX 512
 

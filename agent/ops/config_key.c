@@ -51,9 +51,10 @@ static const char *check_listen(const char *address)
 	const char *colon = strrchr(address, ':');
 	size_t host = colon ? (size_t)(colon - address) : 0;
 	const bool has_brackets = host > 2 && address[0] == '[' && colon[-1] == ']';
+	const char *path = config_unix_path(address);
 
-	if (strncmp(address, "unix:", 5) == 0)
-		return check_unix(address + 5);
+	if (path)
+		return check_unix(path);
 	if (host == 0 || number_parse(colon + 1, UINT16_MAX) < 0 || strpbrk(address, " \t\n/"))
 		return "must be unix:/path, host:port or [IPv6 address]:port";
 	if (address[0] == '[' ? !has_brackets : memchr(address, ':', host) != NULL)
@@ -64,11 +65,12 @@ static const char *check_listen(const char *address)
 /* Who reads metrics is not asked who they are. */
 static const char *check_metrics(const char *address)
 {
+	const char *path = config_unix_path(address);
 	struct sockaddr_storage parsed;
 	socklen_t length;
 
-	if (strncmp(address, "unix:", 5) == 0)
-		return check_unix(address + 5);
+	if (path)
+		return check_unix(path);
 	return loopback_parse(address, &parsed, &length) < 0 ? METRICS_WANTED : NULL;
 }
 
