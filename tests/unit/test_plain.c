@@ -304,21 +304,37 @@ static void beyond_the_cap(void **state)
 	assert_true(is_plain(APPLY, octets, sizeof(octets)));
 }
 
-/* No contract here nests that deep, so a type that contains itself is made up. */
+/* No contract here nests that deep, nor asks whether a number is there, so a type that contains
+ * itself is made up. */
+struct deep {
+	ProtobufCMessage base;
+	struct deep *inner;
+	protobuf_c_boolean has_number;
+	uint32_t number;
+};
+
 static void init_deep(ProtobufCMessage *message);
 
-static const ProtobufCIntRange deep_ranges[] = {{1, 0}, {0, 1}};
-static ProtobufCFieldDescriptor deep_inner = {.name = "inner",
-					      .id = 1,
-					      .label = PROTOBUF_C_LABEL_OPTIONAL,
-					      .type = PROTOBUF_C_TYPE_MESSAGE,
-					      .offset = sizeof(ProtobufCMessage)};
+static const ProtobufCIntRange deep_ranges[] = {{1, 0}, {0, 2}};
+static ProtobufCFieldDescriptor deep_fields[] = {
+	{.name = "inner",
+	 .id = 1,
+	 .label = PROTOBUF_C_LABEL_OPTIONAL,
+	 .type = PROTOBUF_C_TYPE_MESSAGE,
+	 .offset = offsetof(struct deep, inner)},
+	{.name = "number",
+	 .id = 2,
+	 .label = PROTOBUF_C_LABEL_OPTIONAL,
+	 .type = PROTOBUF_C_TYPE_UINT32,
+	 .quantifier_offset = offsetof(struct deep, has_number),
+	 .offset = offsetof(struct deep, number)},
+};
 static const ProtobufCMessageDescriptor deep = {
 	.magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
 	.name = "test.Deep",
-	.sizeof_message = sizeof(ProtobufCMessage) + sizeof(void *),
-	.n_fields = 1,
-	.fields = &deep_inner,
+	.sizeof_message = sizeof(struct deep),
+	.n_fields = 2,
+	.fields = deep_fields,
 	.n_field_ranges = 1,
 	.field_ranges = deep_ranges,
 	.message_init = init_deep,
@@ -326,8 +342,7 @@ static const ProtobufCMessageDescriptor deep = {
 
 static void init_deep(ProtobufCMessage *message)
 {
-	memset(message, 0, deep.sizeof_message);
-	message->descriptor = &deep;
+	*(struct deep *)message = (struct deep){.base.descriptor = &deep};
 }
 
 static void too_deep(void **state)
@@ -335,13 +350,26 @@ static void too_deep(void **state)
 	uint8_t octets[2 * RPC_NESTING_MAX];
 
 	(void)state;
-	deep_inner.descriptor = &deep;
 	for (size_t i = 0; i < sizeof(octets); i += 2) {
 		octets[i] = 0x0A;
 		octets[i + 1] = (uint8_t)(sizeof(octets) - i - 2);
 	}
 	assert_false(is_plain(&deep, octets, sizeof(octets)));
 	assert_true(is_plain(&deep, octets + 2, sizeof(octets) - 2));
+}
+
+static void numbers_that_may_be_absent(void **state)
+{
+	(void)state;
+	assert_false(is_plain(&deep, "\x10\x05", 2));
+	assert_false(is_plain(&deep, "\x0A\x02\x10\x00", 4));
+}
+
+static int link_deep(void **state)
+{
+	(void)state;
+	deep_fields[0].descriptor = &deep;
+	return 0;
 }
 
 int main(void)
@@ -352,7 +380,8 @@ int main(void)
 		cmocka_unit_test(at_the_edges),
 		cmocka_unit_test(beyond_the_cap),
 		cmocka_unit_test(too_deep),
+		cmocka_unit_test(numbers_that_may_be_absent),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, link_deep, NULL);
 }
