@@ -123,7 +123,7 @@ static size_t count_alike(void *const *a, void *const *b, size_t n)
 static void some_memory_is_kept_for_the_next_arena(void **state)
 {
 	enum { PIECES = 100, KEPT = 2 * (RPC_ARENA_STOCK / (256 * 1024)) };
-	void *before[PIECES], *after[PIECES];
+	void *before[PIECES] = {NULL}, *after[PIECES] = {NULL};
 	struct arena arena;
 	size_t kept;
 
