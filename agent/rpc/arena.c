@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/arena.h"
 
+#include <pthread.h>
 #include <stdalign.h>
 #include <stdlib.h>
 
@@ -14,6 +15,49 @@ struct arena_chunk {
 	size_t used, size;
 	alignas(max_align_t) char bytes[];
 };
+
+/* ---- chunks for the next one ---- */
+
+/* The C library would give the memory of each large request back to the kernel, which takes
+ * longer to hand out the same pages again than it takes to fill them. */
+static struct {
+	pthread_mutex_t lock;
+	struct arena_chunk *chunks; /* all of CHUNK_MAX */
+	size_t octets;
+} stock = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct arena_chunk *chunk_new(size_t size)
+{
+	struct arena_chunk *chunk = NULL;
+
+	if (size == CHUNK_MAX) {
+		pthread_mutex_lock(&stock.lock);
+		chunk = stock.chunks;
+		if (chunk) {
+			stock.chunks = chunk->next;
+			stock.octets -= CHUNK_MAX;
+		}
+		pthread_mutex_unlock(&stock.lock);
+	}
+	return chunk ?: malloc(size);
+}
+
+static void chunk_free(struct arena_chunk *chunk)
+{
+	if (chunk->size == CHUNK_MAX - sizeof(*chunk)) {
+		pthread_mutex_lock(&stock.lock);
+		if (stock.octets < RPC_ARENA_STOCK) {
+			chunk->next = stock.chunks;
+			stock.chunks = chunk;
+			stock.octets += CHUNK_MAX;
+			chunk = NULL;
+		}
+		pthread_mutex_unlock(&stock.lock);
+	}
+	free(chunk);
+}
+
+/* ---- arenas ---- */
 
 static void *arena_protobuf_alloc(void *arena, size_t size)
 {
@@ -40,7 +84,7 @@ void arena_clear(struct arena *arena)
 		struct arena_chunk *chunk = arena->chunks;
 
 		arena->chunks = chunk->next;
-		free(chunk);
+		chunk_free(chunk);
 	}
 	arena->taken = 0;
 	arena->exhausted = false;
@@ -69,7 +113,7 @@ static struct arena_chunk *arena_grow(struct arena *arena, size_t need)
 	if (need > arena->cap - arena->taken)
 		return NULL;
 	size = arena_chunk_size(arena, need);
-	chunk = malloc(size);
+	chunk = chunk_new(size);
 	if (!chunk)
 		return NULL;
 	*chunk = (struct arena_chunk){.next = arena->chunks, .size = size - sizeof(*chunk)};

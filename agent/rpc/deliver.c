@@ -10,6 +10,7 @@
 #include "failpoint.h"
 #include "rpc/check.h"
 #include "rpc/internal.h"
+#include "rpc/plain.h"
 
 /* With the lock: takes the next event that may be delivered now; 0: none. */
 static unsigned int call_take_event(struct rpc_call *call)
@@ -45,11 +46,15 @@ static const ProtobufCMessage *call_unpack(struct rpc_call *call, grpc_slice byt
 	size_t size = GRPC_SLICE_LENGTH(bytes);
 	const ProtobufCMessage *message;
 
-	if (check_message(method->request, data, size, method->public_access, status))
-		return NULL;
 	call->scratch.cap = arena_cap_for(size);
 	if (call->memory.cap < call->scratch.cap)
 		call->memory.cap = call->scratch.cap;
+	message = plain_unpack(method->request, &call->scratch, data, size);
+	if (message)
+		return message;
+	arena_clear(&call->scratch);
+	if (check_message(method->request, data, size, method->public_access, status))
+		return NULL;
 	message = protobuf_c_message_unpack(method->request, &call->scratch.allocator, size,
 					    data);
 	if (!message && call->scratch.exhausted)

@@ -56,6 +56,9 @@
 #define RPC_ARENA_BASE (64 * 1024)
 #define RPC_ARENA_FACTOR 16
 #define RPC_ARENA_MAX (16 * 1024 * 1024)
+/* Of what all requests have given back, so much is kept for the next ones: enough for ten
+ * thousand updates. */
+#define RPC_ARENA_STOCK (4 * 1024 * 1024)
 
 /* Messages inside messages; our own contract needs six. Bounds our stack and protobuf-c's. */
 #define RPC_NESTING_MAX 32

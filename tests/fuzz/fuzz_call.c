@@ -3,6 +3,7 @@
  * Octets of requests to the handlers of every RPC, on the way that they take in a server:
  * checked, unpacked into a capped arena, handled. The engine behind them answers at once, and
  * not always the same. A call must end exactly once, in a status that says something.
+ * A plain request is read in both ways, which must agree.
  *
  *	octet 0: which method; 1: whose call, and what the engine answers; then the request, or,
  *	of a stream, several, each with its length in two octets before it
@@ -21,9 +22,11 @@
 #include "datapath/datapath.h"
 #include "rpc/arena.h"
 #include "rpc/check.h"
+#include "rpc/plain.h"
 #include "service/policy.h"
 #include "service/watch_hub.h"
 #include "tests/unit/call_fixture.h"
+#include "tests/unit/same_message.h"
 
 #define HEAD 2
 #define MARKS 40 /* that the engine has */
@@ -215,6 +218,18 @@ static void set_up_service(void)
 		strcpy(call_fixture.peer.identity, "dns:stranger.example.org");
 }
 
+static void check_plain(const struct rpc_method *method, const uint8_t *data, size_t size,
+			const ProtobufCMessage *usual)
+{
+	const ProtobufCMessage *plain;
+	struct arena arena;
+
+	arena_init(&arena, arena_cap_for(size));
+	plain = plain_unpack(method->request, &arena, data, size);
+	require(!plain || (usual && same_message(plain, usual)));
+	arena_clear(&arena);
+}
+
 static void handle_message(const struct rpc_method *method, const uint8_t *data, size_t size)
 {
 	struct rpc_status status = {.code = 0};
@@ -223,11 +238,14 @@ static void handle_message(const struct rpc_method *method, const uint8_t *data,
 
 	if (check_message(method->request, data, size, false, &status)) {
 		require(status.code && status.reason[0] && status.message[0]);
+		check_plain(method, data, size, NULL);
 		rpc_call_finish(NULL, &status, NULL);
 		return;
 	}
 	arena_init(&arena, arena_cap_for(size));
 	message = protobuf_c_message_unpack(method->request, &arena.allocator, size, data);
+	if (!arena.exhausted)
+		check_plain(method, data, size, message);
 	/* NULL also where a message occurs twice, with other members of a oneof. */
 	if (message)
 		method->message(NULL, message);
