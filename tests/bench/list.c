@@ -51,7 +51,8 @@ static void take_token(struct listing *listing, struct wire token)
 {
 	if (wire_left(&token) >= sizeof(listing->token))
 		bench_fail("a token of %zu octets", wire_left(&token));
-	memcpy(listing->token, token.at, wire_left(&token));
+	for (size_t i = 0; i < wire_left(&token); i++)
+		listing->token[i] = (char)token.at[i];
 	listing->token[wire_left(&token)] = '\0';
 }
 
