@@ -135,8 +135,10 @@ int agent_read_marks(struct agent *agent)
 int agent_start_engine(struct agent *agent)
 {
 	struct engine_restored restored;
-	int r = engine_start(agent->engine, &restored);
+	int r = datapath_start_helper(agent->datapath);
 
+	if (r == 0)
+		r = engine_start(agent->engine, &restored);
 	if (r < 0)
 		return agent_fail(r, "bring the marks into force");
 	log_info("restored: %lu marks, %lu of them were in force; %lu unknown ones removed",

@@ -94,7 +94,7 @@ static int record_all(struct group *group)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < group->n_steps; i++) {
-		struct step *step = group_step(group, i);
+		struct step *step = group_visit(group, i);
 
 		if (step->first)
 			r = record_step(group, step, &revision);

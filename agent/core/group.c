@@ -14,6 +14,9 @@
 /* Steps of a block, and blocks that a group keeps when it was an uncommonly large one. */
 enum { BLOCK = 1024, BLOCKS_KEPT = 16 };
 
+/* Steps ahead of which group_visit() fetches one. */
+enum { STEPS_AHEAD = 8 };
+
 /* ---- life ---- */
 
 int group_init(struct group *group)
@@ -77,6 +80,19 @@ struct step *group_step(const struct group *group, size_t i)
 	return &group->blocks[i / BLOCK][i % BLOCK];
 }
 
+/* They are many more than the cache holds. */
+struct step *group_visit(const struct group *group, size_t i)
+{
+	const char *next;
+
+	if (i + STEPS_AHEAD < group->n_steps) {
+		next = (const char *)group_step(group, i + STEPS_AHEAD);
+		for (size_t line = 0; line < sizeof(struct step); line += 64)
+			__builtin_prefetch(next + line, 1);
+	}
+	return group_step(group, i);
+}
+
 /* Not in the index's order: what comes from there one by one, as with a replacement, would
  * crowd together in a smaller table. */
 static uint32_t turn(uint32_t hash)
@@ -135,8 +151,12 @@ void group_prefetch(const struct group *group, const struct engine_op *op, size_
 
 	if (i + 2 * GROUP_AHEAD < op->n_updates)
 		match_table_prefetch(entries, op->updates[i + 2 * GROUP_AHEAD].hash);
-	if (i + GROUP_AHEAD < op->n_updates)
-		match_table_prefetch_item(entries, op->updates[i + GROUP_AHEAD].hash);
+	if (i + GROUP_AHEAD < op->n_updates) {
+		const uint32_t hash = op->updates[i + GROUP_AHEAD].hash;
+
+		match_table_prefetch_item(entries, hash);
+		match_table_prefetch(&group->by_match, turn(hash));
+	}
 }
 
 struct step *group_add(struct group *group, const struct match *match, uint32_t hash,
@@ -314,7 +334,7 @@ int group_run(struct group *group)
 	} else {
 		FAILPOINT("after-commit");
 		for (size_t i = 0; i < group->n_steps; i++)
-			step_report(group, group_step(group, i));
+			step_report(group, group_visit(group, i));
 		group_publish(group);
 	}
 	complete(group);

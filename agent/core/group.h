@@ -99,6 +99,9 @@ int group_run(struct group *group);
 /* Step number i, in the order of decision. */
 struct step *group_step(const struct group *group, size_t i);
 
+/* The same, for who goes through all of them: those to come are fetched. */
+struct step *group_visit(const struct group *group, size_t i);
+
 /* Fetches what the updates after number i of the operation will look at. */
 void group_prefetch(const struct group *group, const struct engine_op *op, size_t i);
 

@@ -144,7 +144,7 @@ void group_publish(struct group *group)
 {
 	pthread_rwlock_wrlock(group->lock);
 	for (size_t i = 0; i < group->n_steps; i++) {
-		struct step *step = group_step(group, i);
+		struct step *step = group_visit(group, i);
 
 		prefetch_step(group, i + GROUP_AHEAD);
 		if (step->first)

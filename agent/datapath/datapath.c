@@ -161,6 +161,7 @@ void datapath_close(struct datapath *datapath)
 {
 	if (!datapath)
 		return;
+	helper_stop(&datapath->matches.helper);
 	migration_done(&datapath->migration);
 	adoption_done(&datapath->adoption);
 	filter_done(&datapath->filter);
@@ -170,6 +171,11 @@ void datapath_close(struct datapath *datapath)
 		maps_done(&datapath->maps, datapath->programs);
 	marker__destroy(datapath->programs);
 	free(datapath);
+}
+
+int datapath_start_helper(struct datapath *datapath)
+{
+	return helper_start(&datapath->matches.helper);
 }
 
 struct datapath_fill datapath_fill(const struct datapath *datapath)

@@ -41,6 +41,10 @@ int datapath_open(const struct datapath_options *options, struct datapath **ret)
  * this thread: the last words of it, in one line, or "". Valid until the next one. */
 const char *datapath_last_message(void);
 
+/* From now on a second thread takes a share of large changes; before the first
+ * datapath_apply(), and once no privileges are left for it to keep. 0 or negative errno. */
+int datapath_start_helper(struct datapath *datapath);
+
 /* Closes maps and programs; what is attached stays attached. NULL is fine. */
 void datapath_close(struct datapath *datapath);
 

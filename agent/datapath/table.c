@@ -9,6 +9,7 @@
 #include "cleanup.h"
 
 #define ENOTSUPP 524 /* the kernel's own, in no header: "this map type has no batches" */
+#define PIECE 128 /* keys that one of the two threads takes at a time */
 #define BATCH_LEAST 8 /* fewer keys go one by one: no dearer, and BPF_NOEXIST holds */
 
 void table_batch_add(struct table_batch *batch, const struct table *table,
@@ -72,20 +73,24 @@ static bool is_unsupported(int error)
 	return error == -ENOTSUPP || error == -EOPNOTSUPP || error == -EINVAL;
 }
 
-/* Returns how many keys are done with, in good or in evil. */
-static size_t run_batches(struct table *table, struct table_batch *batch,
-			  enum operation operation)
+static bool has_batches(const struct table *table)
 {
-	size_t done = 0;
+	return __atomic_load_n(&table->batches, __ATOMIC_RELAXED);
+}
 
-	while (table->batches && batch->n - done >= BATCH_LEAST) {
-		uint32_t asked = (uint32_t)(batch->n - done), count = asked;
+/* Of the keys from `done` to `end`. Returns how far they are done with, in good or in evil. */
+static size_t run_batches(struct table *table, struct table_batch *batch,
+			  enum operation operation, size_t done, size_t end)
+{
+	while (has_batches(table) && end - done >= BATCH_LEAST) {
+		uint32_t asked = (uint32_t)(end - done), count = asked;
 		int error = do_many(table, batch, operation, done, &count);
 
 		if (!error)
-			return batch->n;
+			return end;
 		if (count >= asked) { /* untouched: the kernel did not begin */
-			table->batches = !is_unsupported(error);
+			if (is_unsupported(error))
+				__atomic_store_n(&table->batches, false, __ATOMIC_RELAXED);
 			return done;
 		}
 		done += count;
@@ -94,10 +99,30 @@ static size_t run_batches(struct table *table, struct table_batch *batch,
 	return done;
 }
 
+struct share {
+	struct table *table;
+	struct table_batch *batch;
+	enum operation operation;
+};
+
+static void run_piece(void *user, size_t piece)
+{
+	const struct share *share = user;
+	struct table_batch *batch = share->batch;
+	size_t from = piece * PIECE, end = from + PIECE < batch->n ? from + PIECE : batch->n;
+
+	for (size_t i = run_batches(share->table, batch, share->operation, from, end); i < end;
+	     i++)
+		batch->errors[i] = do_one(share->table, batch, share->operation, i);
+}
+
+/* The two threads meet nowhere in the kernel: buckets have locks of their own, and free
+ * elements lists for each processor. */
 static void run(struct table *table, struct table_batch *batch, enum operation operation)
 {
-	for (size_t i = run_batches(table, batch, operation); i < batch->n; i++)
-		batch->errors[i] = do_one(table, batch, operation, i);
+	struct share share = {table, batch, operation};
+
+	helper_run(&table->helper, run_piece, &share, (batch->n + PIECE - 1) / PIECE);
 }
 
 static void translate(struct table_batch *batch, int from, int to)
@@ -191,12 +216,12 @@ static int each_by_batch(const struct table *table,
 int table_each(struct table *table, int (*each)(const struct entry *entry, void *user),
 	       void *user)
 {
-	if (table->batches) {
+	if (has_batches(table)) {
 		int result = each_by_batch(table, each, user);
 
 		if (result != -ENOTSUPP)
 			return result;
-		table->batches = false;
+		__atomic_store_n(&table->batches, false, __ATOMIC_RELAXED);
 	}
 	return each_by_key(table, each, user);
 }

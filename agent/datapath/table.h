@@ -14,6 +14,7 @@
 #include "bpf/abi.h"
 #include "core/mark.h"
 #include "datapath/entry.h"
+#include "datapath/helper.h"
 
 /* Keys of one kernel call; more than this gains nothing (0.66 us a key at 1024 and at 8192). */
 #define TABLE_BATCH 1024
@@ -25,6 +26,7 @@ struct table {
 	uint32_t capacity;
 	uint32_t used; /* written by the writer, read by anybody */
 	bool batches; /* false once the kernel has refused one */
+	struct helper helper; /* works at the same batch */
 };
 
 /* Keys on their way into or out of a table, all of the same one. */

@@ -219,7 +219,7 @@ static void wait_ready(struct bench_agent *agent)
 	}
 }
 
-struct waymark_client *bench_agent_client(const struct bench_agent *agent)
+static struct waymark_client *open_client(const struct bench_agent *agent)
 {
 	struct waymark_options options = {
 		.target = agent->target, .call_timeout_ms = 120000, .max_attempts = 1};
@@ -248,7 +248,7 @@ static double run(struct bench_agent *agent)
 
 	spawn(agent);
 	wait_socket(agent);
-	agent->client = bench_agent_client(agent);
+	agent->client = open_client(agent);
 	wait_ready(agent);
 	return bench_seconds() - start;
 }
@@ -312,6 +312,20 @@ void bench_agent_done(struct bench_agent *agent)
 		bench_agent_file(agent, files[i], path);
 		remove(path);
 	}
+}
+
+uint64_t bench_agent_revision(const struct bench_agent *agent)
+{
+	Waymark__V1__StatsRequest request = WAYMARK__V1__STATS_REQUEST__INIT;
+	Waymark__V1__StatsResponse *response;
+	struct waymark_error error;
+	uint64_t revision;
+
+	if (waymark_stats(agent->client, &request, &response, &error))
+		bench_fail("%s", error.message);
+	revision = response->header->revision;
+	waymark__v1__stats_response__free_unpacked(response, NULL);
+	return revision;
 }
 
 uint64_t bench_agent_memory(const struct bench_agent *agent)

@@ -38,8 +38,8 @@ void bench_agent_done(struct bench_agent *agent);
  * the new process until it served. */
 double bench_agent_restart(struct bench_agent *agent);
 
-/* Another client, for another thread. */
-struct waymark_client *bench_agent_client(const struct bench_agent *agent);
+/* Of its newest change. */
+uint64_t bench_agent_revision(const struct bench_agent *agent);
 
 /* Anonymous memory, octets. */
 uint64_t bench_agent_memory(const struct bench_agent *agent);

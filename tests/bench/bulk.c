@@ -3,6 +3,7 @@
  * Many marks at a time through the API, durable, against writing the same number of keys into a
  * bare BPF hash map of the same kind with bpf_map_update_batch(). Marks a second.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ struct bulk {
 	uint32_t marks;
 	unsigned int rounds;
 	uint32_t label; /* of the last change */
+	bool is_full; /* the agent has all the marks */
 	double cpu; /* seconds that the agent took for a mark in the last call */
 };
 
@@ -48,10 +50,40 @@ static double replace_rate(struct bulk *bulk, uint32_t n, uint32_t changed)
 	return (n ? n : 1) / (bench_seconds() - start);
 }
 
+/* ---- before the clock starts ---- */
+
+static void start_agent(struct bulk *bulk)
+{
+	bench_agent_start(&bulk->agent, bulk->marks + bulk->marks / 10, BENCH_UNIX);
+	bulk->is_full = false;
+}
+
+static void fill(struct bulk *bulk)
+{
+	if (!bulk->is_full)
+		replace_rate(bulk, bulk->marks, bulk->marks);
+	bulk->is_full = true;
+}
+
+static void renew(struct bulk *bulk)
+{
+	bench_agent_done(&bulk->agent);
+	start_agent(bulk);
+}
+
+static void fill_and_empty(struct bulk *bulk)
+{
+	fill(bulk);
+	replace_rate(bulk, 0, 0);
+	bulk->is_full = false;
+}
+
 /* ---- cases ---- */
 
 struct scene {
 	const char *name;
+	enum raw_history history; /* of the map that it is compared with */
+	void (*prepare)(struct bulk *bulk);
 	double (*play)(struct bulk *bulk, uint32_t argument);
 	uint32_t argument;
 	double must, aim;
@@ -59,10 +91,8 @@ struct scene {
 
 static double create(struct bulk *bulk, uint32_t batch)
 {
-	uint32_t n = batch == 1 ? bulk->marks / 50 : bulk->marks;
-
-	replace_rate(bulk, 0, 0);
-	return apply_rate(bulk, n, batch);
+	bulk->is_full = batch > 1;
+	return apply_rate(bulk, batch == 1 ? bulk->marks / 50 : bulk->marks, batch);
 }
 
 static double update(struct bulk *bulk, uint32_t batch)
@@ -104,8 +134,10 @@ static void play(struct bulk *bulk, const struct scene *scene)
 	if (!bench_wants(&bulk->options, scene->name))
 		return;
 	for (unsigned int i = 0; i < bulk->rounds; i++) {
-		const struct raw_rates raw = raw_measure(bulk->marks);
+		struct raw_rates raw;
 
+		scene->prepare(bulk);
+		raw = raw_measure(bulk->marks, scene->history);
 		baselines[i] = raw.update / 1e3;
 		raw_cpu[i] = 1e6 * raw.update_cpu;
 		values[i] = scene->play(bulk, scene->argument) / 1e3;
@@ -115,17 +147,21 @@ static void play(struct bulk *bulk, const struct scene *scene)
 	report_cpu(bulk, scene->name, cpu, raw_cpu);
 }
 
+/* What sets new marks begins with an agent that was started for it, as the map that it is
+ * compared with was made for it. "again": both were filled and emptied before. */
 static const struct scene scenes[] = {
-	{"apply/create/1", create, 1, 0, 0},
-	{"apply/create/10", create, 10, 0, 0},
-	{"apply/create/100", create, 100, 0, 0},
-	{"apply/create/1000", create, 1000, 0.4, 0.8},
-	{"apply/create/10000", create, 10000, 0.4, 0.8},
-	{"apply/update/1000", update, 1000, 0.3, 0.6},
-	{"apply/update/10000", update, 10000, 0.3, 0.6},
-	{"replace/0%", replace, 0, 0, 0},
-	{"replace/1%", replace, 1, 0, 0},
-	{"replace/100%", replace, 100, 0, 0},
+	{"apply/create/1", RAW_NEW, renew, create, 1, 0, 0},
+	{"apply/create/10", RAW_NEW, renew, create, 10, 0, 0},
+	{"apply/create/100", RAW_NEW, renew, create, 100, 0, 0},
+	{"apply/create/1000", RAW_NEW, renew, create, 1000, 0.4, 0.8},
+	{"apply/create/10000", RAW_NEW, renew, create, 10000, 0.4, 0.8},
+	{"apply/again/1000", RAW_USED, fill_and_empty, create, 1000, 0, 0},
+	{"apply/again/10000", RAW_USED, fill_and_empty, create, 10000, 0, 0},
+	{"apply/update/1000", RAW_NEW, fill, update, 1000, 0.3, 0.6},
+	{"apply/update/10000", RAW_NEW, fill, update, 10000, 0.3, 0.6},
+	{"replace/0%", RAW_NEW, fill, replace, 0, 0, 0},
+	{"replace/1%", RAW_NEW, fill, replace, 1, 0, 0},
+	{"replace/100%", RAW_NEW, fill, replace, 100, 0, 0},
 };
 
 int main(int argc, char *argv[])
@@ -136,7 +172,7 @@ int main(int argc, char *argv[])
 	bench_read_options(argc, argv, &bulk.options);
 	bulk.marks = bench_marks_wanted(&bulk.options, 20000, 1000000);
 	snprintf(text, sizeof(text), "%u marks", bulk.marks);
-	bench_agent_start(&bulk.agent, bulk.marks + bulk.marks / 10, BENCH_UNIX);
+	start_agent(&bulk);
 	report_head("bulk", text, bulk.options.json);
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
 		play(&bulk, &scenes[i]);

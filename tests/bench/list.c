@@ -5,8 +5,6 @@
  * pages are walked field by field as they came. What a client has when libwaymark has unpacked
  * them is a case of its own, most of whose time is malloc()'s.
  */
-#include <grpc/byte_buffer_reader.h>
-#include <grpc/slice.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,12 +51,15 @@ static void take_token(struct listing *listing, struct wire token)
 {
 	if (wire_left(&token) >= sizeof(listing->token))
 		bench_fail("a token of %zu octets", wire_left(&token));
-	memcpy(listing->token, token.at, wire_left(&token));
+	for (size_t i = 0; i < wire_left(&token); i++)
+		listing->token[i] = (char)token.at[i];
 	listing->token[wire_left(&token)] = '\0';
 }
 
-static void take_page(struct listing *listing, struct wire page)
+static void take_page(void *user, struct wire page)
 {
+	struct listing *listing = user;
+
 	listing->token[0] = '\0';
 	while (wire_left(&page)) {
 		struct wire_field field;
@@ -72,33 +73,18 @@ static void take_page(struct listing *listing, struct wire page)
 	}
 }
 
-static void read_page(struct load *load, struct listing *listing)
-{
-	grpc_byte_buffer *answer = load_call(load);
-	grpc_byte_buffer_reader reader;
-	grpc_slice octets;
-
-	if (!answer || !grpc_byte_buffer_reader_init(&reader, answer))
-		bench_fail("no page");
-	octets = grpc_byte_buffer_reader_readall(&reader);
-	take_page(listing, wire_of(GRPC_SLICE_START_PTR(octets), GRPC_SLICE_LENGTH(octets)));
-	grpc_slice_unref(octets);
-	grpc_byte_buffer_reader_destroy(&reader);
-	grpc_byte_buffer_destroy(answer);
-}
-
 static double list_rate(struct load *load, uint32_t marks)
 {
 	Waymark__V1__ListMarksRequest request = WAYMARK__V1__LIST_MARKS_REQUEST__INIT;
-	ProtobufCMessage *const requests[] = {&request.base};
 	struct listing listing = {.marks = 0};
 	double start = bench_seconds();
 
 	request.with_counters = 1;
 	request.page_token = listing.token;
 	do {
-		load_requests(load, "/waymark.v1.MarkerService/ListMarks", requests, 1);
-		read_page(load, &listing);
+		load_begin(load, "/waymark.v1.MarkerService/ListMarks");
+		load_add(load, &request.base);
+		load_call(load, take_page, &listing);
 	} while (listing.token[0]);
 	if (listing.marks != marks)
 		bench_fail("%zu marks listed, not %u", listing.marks, marks);
@@ -154,7 +140,7 @@ int main(int argc, char *argv[])
 	report_head("list", text, options.json);
 	declare_marks(agent.client, marks, 0, 0, 1);
 	for (int i = 0; i < REPORT_ROUNDS; i++) {
-		baselines[i] = raw_measure(marks).lookup / 1e3;
+		baselines[i] = raw_measure(marks, RAW_NEW).lookup / 1e3;
 		values[i] = list_rate(load, marks) / 1e3;
 		unpacked[i] = list_unpacked_rate(&agent, marks) / 1e3;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 
+#include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
@@ -11,11 +12,11 @@
 #include "report.h"
 
 /* The agent takes 100 calls at a time of one connection. */
-enum { CHANNELS = 4, CHANNEL_CALLS = 64, LATENCIES_MAX = 1 << 20 };
+enum { CHANNEL_CALLS = 64, LATENCIES_MAX = 1 << 20 };
 
 struct load {
-	grpc_channel *channels[CHANNELS];
-	void *methods[CHANNELS];
+	grpc_channel *channels[LOAD_CHANNELS];
+	void *methods[LOAD_CHANNELS];
 	grpc_completion_queue *queue;
 	grpc_slice *requests;
 	size_t n_requests, next;
@@ -60,7 +61,7 @@ struct load *load_open(const struct bench_agent *agent, const char *target)
 
 	load->latencies = calloc(LATENCIES_MAX, sizeof(*load->latencies));
 	load->queue = grpc_completion_queue_create_for_next(NULL);
-	for (int i = 0; i < CHANNELS; i++)
+	for (int i = 0; i < LOAD_CHANNELS; i++)
 		load->channels[i] = grpc_channel_create(target, secrets, &arguments);
 	grpc_channel_credentials_release(secrets);
 	return load;
@@ -78,27 +79,30 @@ static void clear_requests(struct load *load)
 void load_close(struct load *load)
 {
 	clear_requests(load);
-	for (int i = 0; i < CHANNELS; i++)
+	for (int i = 0; i < LOAD_CHANNELS; i++)
 		grpc_channel_destroy(load->channels[i]);
 	grpc_completion_queue_destroy(load->queue);
 	free(load->latencies);
 	free(load);
 }
 
-void load_requests(struct load *load, const char *path, ProtobufCMessage *const requests[],
-		   size_t n)
+void load_begin(struct load *load, const char *path)
 {
 	clear_requests(load);
-	load->requests = calloc(n, sizeof(*load->requests));
-	load->n_requests = n;
-	for (size_t i = 0; i < n; i++) {
-		load->requests[i] =
-			grpc_slice_malloc(protobuf_c_message_get_packed_size(requests[i]));
-		protobuf_c_message_pack(requests[i], GRPC_SLICE_START_PTR(load->requests[i]));
-	}
-	for (int i = 0; i < CHANNELS; i++)
+	for (int i = 0; i < LOAD_CHANNELS; i++)
 		load->methods[i] =
 			grpc_channel_register_call(load->channels[i], path, NULL, NULL);
+}
+
+void load_add(struct load *load, const ProtobufCMessage *request)
+{
+	grpc_slice octets = grpc_slice_malloc(protobuf_c_message_get_packed_size(request));
+
+	load->requests = reallocarray(load->requests, load->n_requests + 1, sizeof(octets));
+	if (!load->requests)
+		bench_fail("no memory");
+	protobuf_c_message_pack(request, GRPC_SLICE_START_PTR(octets));
+	load->requests[load->n_requests++] = octets;
 }
 
 static void launch(struct load *load, struct flight *flight)
@@ -156,17 +160,51 @@ static struct flight *next_landed(struct load *load)
 		.tag;
 }
 
-grpc_byte_buffer *load_call(struct load *load)
+/* Hands the answer over before the call is forgotten. */
+static void deliver(struct load *load, struct flight *flight, load_take *take, void *user)
+{
+	grpc_byte_buffer_reader reader;
+	grpc_slice octets;
+
+	if (flight->code == GRPC_STATUS_OK) {
+		if (!flight->response ||
+		    !grpc_byte_buffer_reader_init(&reader, flight->response))
+			bench_fail("no answer");
+		octets = grpc_byte_buffer_reader_readall(&reader);
+		take(user, wire_of(GRPC_SLICE_START_PTR(octets), GRPC_SLICE_LENGTH(octets)));
+		grpc_slice_unref(octets);
+		grpc_byte_buffer_reader_destroy(&reader);
+	}
+	land(load, flight);
+}
+
+void load_call(struct load *load, load_take *take, void *user)
 {
 	struct flight flight = {.channel = load->channels[0], .method = load->methods[0]};
-	grpc_byte_buffer *response;
 
 	launch(load, &flight);
 	next_landed(load);
-	response = flight.response;
-	flight.response = NULL;
-	land(load, &flight);
-	return response;
+	deliver(load, &flight, take, user);
+}
+
+double load_send_all(struct load *load, load_take *take, void *user)
+{
+	struct flight flights[LOAD_CHANNELS];
+	double start = bench_seconds();
+
+	for (size_t i = 0; i < LOAD_CHANNELS && i < load->n_requests; i++) {
+		flights[i] = (struct flight){.channel = load->channels[i],
+					     .method = load->methods[i]};
+		launch(load, &flights[i]);
+	}
+	for (size_t landed = 0; landed < load->n_requests; landed++) {
+		struct flight *flight = next_landed(load);
+
+		deliver(load, flight, take, user);
+		if (load->next < load->n_requests)
+			launch(load, flight);
+	}
+	return bench_seconds() - start;
 }
 
 static int compare(const void *a, const void *b)

@@ -13,9 +13,13 @@
 #include <sys/types.h>
 
 #include "agent.h"
+#include "wire/read.h"
 
 /* The path that the echo server answers. */
 #define LOAD_ECHO_PATH "/waymark.bench.Echo/Echo"
+
+/* Connections; a call goes over one of them. */
+#define LOAD_CHANNELS 4
 
 struct load;
 
@@ -30,14 +34,23 @@ struct load_result {
 struct load *load_open(const struct bench_agent *agent, const char *target);
 void load_close(struct load *load);
 
-/* The requests that follow, in turn; they are copied. */
-void load_requests(struct load *load, const char *path, ProtobufCMessage *const requests[],
-		   size_t n);
+/* Forgets the requests; those that are added from now on are of this method. */
+void load_begin(struct load *load, const char *path);
 
-/* One call: its answer, to be destroyed. Ends the program if it fails. */
-grpc_byte_buffer *load_call(struct load *load);
+/* One more request, encoded at once. */
+void load_add(struct load *load, const ProtobufCMessage *request);
 
-/* Calls for so long. Ends the program if a call fails. */
+/* Looks at the octets of an answer, which are gone after. */
+typedef void load_take(void *user, struct wire answer);
+
+/* One call with the next request. Ends the program if it fails. */
+void load_call(struct load *load, load_take *take, void *user);
+
+/* Every request once, each connection with one call at a time. Returns seconds. Ends the
+ * program if a call fails. */
+double load_send_all(struct load *load, load_take *take, void *user);
+
+/* Calls with the requests in turn for so long. Ends the program if a call fails. */
 struct load_result load_run(struct load *load, unsigned int outstanding, double seconds,
 			    pid_t server);
 

@@ -11,7 +11,9 @@
 
 enum { BATCH = 1024, READ_BATCH = 8192 };
 
-static void update(int fd, uint32_t n)
+enum verb { UPDATE, REMOVE };
+
+static void change(int fd, enum verb verb, uint32_t n)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, batch);
 	static struct exact_key keys[BATCH];
@@ -24,8 +26,9 @@ static void update(int fd, uint32_t n)
 			memcpy(&keys[k], &(uint32_t){i + k}, 4);
 			values[k] = i + k;
 		}
-		if (bpf_map_update_batch(fd, keys, values, &count, &batch) < 0)
-			bench_fail("cannot write into the map");
+		if ((verb == UPDATE ? bpf_map_update_batch(fd, keys, values, &count, &batch)
+				    : bpf_map_delete_batch(fd, keys, &count, &batch)) < 0)
+			bench_fail("cannot change the map");
 	}
 }
 
@@ -49,17 +52,28 @@ static void lookup(int fd, uint32_t n)
 		bench_fail("the map has %u keys, not %u", found, n);
 }
 
-struct raw_rates raw_measure(uint32_t n)
+static int make_map(uint32_t n, enum raw_history history)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, create);
 	int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "bench_raw", sizeof(struct exact_key), 8, n,
 				&create);
-	struct raw_rates rates;
-	double start = bench_seconds(), cpu = bench_cpu_seconds(getpid());
 
 	if (fd < 0)
 		bench_fail("cannot make a map");
-	update(fd, n);
+	if (history == RAW_USED) {
+		change(fd, UPDATE, n);
+		change(fd, REMOVE, n);
+	}
+	return fd;
+}
+
+struct raw_rates raw_measure(uint32_t n, enum raw_history history)
+{
+	int fd = make_map(n, history);
+	struct raw_rates rates;
+	double start = bench_seconds(), cpu = bench_cpu_seconds(getpid());
+
+	change(fd, UPDATE, n);
 	rates.update = n / (bench_seconds() - start);
 	rates.update_cpu = (bench_cpu_seconds(getpid()) - cpu) / n;
 	start = bench_seconds();

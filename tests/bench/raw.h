@@ -14,7 +14,10 @@ struct raw_rates {
 	double update_cpu; /* CPU seconds of an update */
 };
 
-/* Writes so many keys into a new map and reads them again. Ends the program if that fails. */
-struct raw_rates raw_measure(uint32_t n);
+/* What the map has been through: nothing, or it was filled with the same keys and emptied. */
+enum raw_history { RAW_NEW, RAW_USED };
+
+/* Writes so many keys into a map and reads them again. Ends the program if that fails. */
+struct raw_rates raw_measure(uint32_t n, enum raw_history history);
 
 #endif

@@ -61,7 +61,7 @@ static void play(const struct bench_options *options, uint32_t marks)
 	settle(&agent);
 	loaded = bench_agent_memory(&agent);
 	for (int i = 0; i < REPORT_ROUNDS; i++) {
-		baselines[i] = marks / raw_measure(marks).update;
+		baselines[i] = marks / raw_measure(marks, RAW_NEW).update;
 		values[i] = bench_agent_restart(&agent);
 	}
 	snprintf(name, sizeof(name), "serving/%u", marks);

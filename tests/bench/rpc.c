@@ -56,7 +56,9 @@ static struct load_result measure(struct rpc *rpc, int method, unsigned int outs
 	};
 	struct load *load = method == ECHO ? rpc->echo_load : rpc->agent_load;
 
-	load_requests(load, paths[method], method == GET ? rpc->get : rpc->set, MARKS);
+	load_begin(load, paths[method]);
+	for (size_t i = 0; i < MARKS; i++)
+		load_add(load, method == GET ? rpc->get[i] : rpc->set[i]);
 	return load_run(load, outstanding, rpc->seconds,
 			method == ECHO ? rpc->echo : rpc->agent.pid);
 }

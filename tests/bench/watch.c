@@ -5,7 +5,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <waymark/client.h>
 
 #include "agent.h"
 #include "apply.h"
@@ -27,20 +26,6 @@ static double apply_rate(struct watch_bench *bench)
 	return apply_marks_rate(&bench->agent, bench->marks, BATCH, bench->label) / 1e3;
 }
 
-static uint64_t head(const struct bench_agent *agent)
-{
-	Waymark__V1__StatsRequest request = WAYMARK__V1__STATS_REQUEST__INIT;
-	Waymark__V1__StatsResponse *response;
-	struct waymark_error error;
-	uint64_t revision;
-
-	if (waymark_stats(agent->client, &request, &response, &error))
-		bench_fail("%s", error.message);
-	revision = response->header->revision;
-	waymark__v1__stats_response__free_unpacked(response, NULL);
-	return revision;
-}
-
 static void play(struct watch_bench *bench, unsigned int n)
 {
 	double values[REPORT_ROUNDS], baselines[REPORT_ROUNDS], delays[REPORT_ROUNDS];
@@ -58,7 +43,7 @@ static void play(struct watch_bench *bench, unsigned int n)
 		watchers_start(&watchers, &bench->agent, n);
 		values[i] = apply_rate(bench);
 		start = bench_seconds();
-		watchers_wait(&watchers, head(&bench->agent));
+		watchers_wait(&watchers, bench_agent_revision(&bench->agent));
 		delays[i] = 1e3 * (bench_seconds() - start);
 		watchers_stop(&watchers);
 	}

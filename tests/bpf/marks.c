@@ -22,6 +22,7 @@ struct datapath *marks_open(uint32_t marks, uint32_t networks)
 
 	if (datapath_open(&options, &datapath))
 		fail_msg("%s", datapath_last_message());
+	assert_int_equal(datapath_start_helper(datapath), 0);
 	return datapath;
 }
 

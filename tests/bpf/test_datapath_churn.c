@@ -216,6 +216,7 @@ static void the_kernel_agrees_with_the_model(void **state)
 	(void)state;
 	srandom(1);
 	assert_int_equal(datapath_open(&options, &datapath), 0);
+	assert_int_equal(datapath_start_helper(datapath), 0);
 	for (unsigned host = 0; host < HOSTS - 1; host++) {
 		exact_candidates(host);
 		network_candidates(host);
