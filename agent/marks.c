@@ -134,7 +134,7 @@ int agent_read_marks(struct agent *agent)
 
 int agent_start_engine(struct agent *agent)
 {
-	struct engine_restored restored;
+	struct engine_restored restored = {0};
 	int r = datapath_start_helper(agent->datapath);
 
 	if (r == 0)

@@ -12,46 +12,69 @@
 #include "abi.h"
 #include "maps.h"
 
-static __always_inline void add(__u64 *counter, __u64 amount)
-{
-	__sync_fetch_and_add(counter, amount);
-}
-
 /* The copy of striped counters that this CPU adds to. */
 static __always_inline __u32 own_stripe(void)
 {
 	return bpf_get_smp_processor_id() % COUNTER_STRIPES;
 }
 
-static __always_inline void count_traffic(void *map, __u32 index, struct traffic traffic)
+static __always_inline void count_traffic(struct traffic *counter, struct traffic traffic)
 {
-	struct traffic *counter = bpf_map_lookup_elem(map, &index);
-
-	if (!counter)
-		return;
-	add(&counter->packets, traffic.packets);
-	add(&counter->bytes, traffic.bytes);
+	__sync_fetch_and_add(&counter->packets, traffic.packets);
+	__sync_fetch_and_add(&counter->bytes, traffic.bytes);
 }
 
-static __always_inline void count_pair(void *map, __u32 stripe, __u32 pair,
-				       struct traffic traffic)
-{
-	count_traffic(map, stripe * PAIRS + pair, traffic);
-}
+/* What this CPU counts in beside the row of a mark. */
+struct counters {
+	struct traffic *sent; /* of all pairs */
+	struct interface_traffic *interface;
+};
 
-/* Bytes count only for what is marked. */
-static __always_inline void count_verdict(struct __sk_buff *skb, __u32 stripe,
-					  enum verdict verdict, struct traffic traffic)
+static __always_inline struct counters own_counters(const struct __sk_buff *skb)
 {
+	struct common_stripe *stripe = &common.stripes[own_stripe()];
 	__u32 ifindex = skb->ifindex < INTERFACES ? skb->ifindex : INTERFACE_OTHER;
-	__u32 index = stripe * INTERFACES + ifindex;
-	struct interface_traffic *counter = bpf_map_lookup_elem(&interfaces, &index);
 
-	if (!counter || verdict >= VERDICTS)
-		return;
-	add(&counter->packets[verdict], traffic.packets);
-	if (verdict == VERDICT_MARKED)
-		add(&counter->marked_bytes, traffic.bytes);
+	return (struct counters){
+		.sent = stripe->sent,
+		.interface = &stripe->interfaces[ifindex],
+	};
+}
+
+static __always_inline void count_verdict(const struct counters *counters, enum verdict verdict,
+					  __u64 packets)
+{
+	__sync_fetch_and_add(&counters->interface->packets[verdict], packets);
+}
+
+/* Linux 5.10 does not see that the pieces of a pair make no more than PAIRS. */
+static __always_inline __u64 bounded_pair(__u32 label)
+{
+	__u64 pair = label_pair(label);
+
+	asm volatile("" : "+r"(pair));
+	return pair & (PAIRS - 1);
+}
+
+/* A class alone says nothing of experiments. */
+static __always_inline void count_marked(const struct counters *counters, struct mark_row *row,
+					 __u32 mark, struct traffic traffic)
+{
+	count_traffic(&row->traffic, traffic);
+	if (mark & (WORD_HAS_RAW | WORD_HAS_SCITAG))
+		count_traffic(&counters->sent[bounded_pair(mark)], traffic);
+	count_verdict(counters, VERDICT_MARKED, traffic.packets);
+	__sync_fetch_and_add(&counters->interface->marked_bytes, traffic.bytes);
+}
+
+/* It was counted as marked, but stays as it is. */
+static __always_inline void count_failed(const struct counters *counters, struct mark_row *row,
+					 __u32 mark, struct traffic traffic)
+{
+	const struct traffic back = {-traffic.packets, -traffic.bytes};
+
+	count_marked(counters, row, mark, back);
+	count_verdict(counters, VERDICT_WRITE_FAILED, traffic.packets);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #define WAYMARK_LABEL_H
 
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
@@ -23,19 +24,18 @@ static __always_inline __u32 hash_entropy(__u32 hash)
 
 /* The kernel's own label is already random per flow and follows its re-pathing: its entropy
  * stays. Without one the flow hash keeps flows to one host apart on ECMP paths. */
-static __always_inline __u32 scitagged_word(struct __sk_buff *skb, __u32 mark, __u32 word)
+static __always_inline bool needs_entropy(__u32 mark, __u32 word)
 {
-	__u32 structure = mark & LABEL_STRUCTURAL_MASK;
-
-	if (word & FIRST_WORD_LABEL_MASK)
-		return (word & ~LABEL_STRUCTURAL_MASK) | structure;
-	return word | structure | hash_entropy(bpf_get_hash_recalc(skb));
+	return mark & WORD_HAS_SCITAG && !(word & FIRST_WORD_LABEL_MASK);
 }
 
-static __always_inline __u32 marked_word(struct __sk_buff *skb, __u32 mark, __u32 word)
+/* `entropy` is for a word that needs some. */
+static __always_inline __u32 marked_word(__u32 mark, __u32 word, __u32 entropy)
 {
+	if (needs_entropy(mark, word))
+		word |= entropy;
 	if (mark & WORD_HAS_SCITAG)
-		word = scitagged_word(skb, mark, word);
+		word = (word & ~LABEL_STRUCTURAL_MASK) | (mark & LABEL_STRUCTURAL_MASK);
 	else if (mark & WORD_HAS_RAW)
 		word = (word & ~FIRST_WORD_LABEL_MASK) | (mark & WORD_LABEL_MASK);
 	if (mark & WORD_HAS_DSCP)

@@ -16,13 +16,13 @@
 #include "maps.h"
 #include "parse.h"
 
-#define FILTER_EXACT (FILTER_FLOW | FILTER_ENDPOINT | FILTER_HOST)
 #define ADDRESS_BITS 128
 
 struct hit {
-	__u64 word; /* 0: none */
+	struct mark_row *row;
+	__u64 word; /* of the row, as it was found; 0: none */
 	__u64 matched; /* not 0: some mark matched, though its deadline may have passed */
-	__u32 counter; /* index in mark_traffic */
+	__u32 index; /* of the row */
 };
 
 /* The agent may store while we look; each word is loaded once. */
@@ -31,18 +31,10 @@ static __always_inline __u64 load_once(const __u64 *word)
 	return *(const volatile __u64 *)word;
 }
 
-static __always_inline __u64 control_word(enum control_word index)
+/* The kinds of mark that the filter has for a hashed destination. */
+static __always_inline __u32 filter_kinds(__u64 hash)
 {
-	__u32 key = index;
-	const __u64 *word = bpf_map_lookup_elem(&control, &key);
-
-	return word ? load_once(word) : 0;
-}
-
-/* The kinds of mark that the filter has for a destination. */
-static __always_inline __u32 filter_kinds(__u64 high, __u64 low)
-{
-	__u32 bucket = filter_hash(high, low) & filter_bucket_mask;
+	__u32 bucket = hash >> filter_shift;
 	__u32 index = bucket / FILTER_BUCKETS_PER_WORD;
 	const __u64 *word = bpf_map_lookup_elem(&filter, &index);
 
@@ -59,22 +51,14 @@ static __always_inline __u64 first_bits(__u64 half, __s64 bits)
 	return bits >= 64 ? half : half & bpf_cpu_to_be64(~0ull << (64 - bits));
 }
 
-/* Of `kinds`, those that may have a mark for this destination. */
-static __always_inline __u32 possible_kinds(const struct exact_key *key, __u32 kinds)
+/* May any network have this destination? */
+static __always_inline bool is_possible_network(const struct flow *flow)
 {
-	const address_word *destination = (const address_word *)key->destination;
-	__u64 high = destination[0], low = destination[1];
-	__u32 possible = 0;
+	const __s64 bits = load_once(&common.shortest_prefix);
+	const __u64 high = first_bits(flow->destination[0], bits);
+	const __u64 low = first_bits(flow->destination[1], bits - 64);
 
-	if (kinds & FILTER_EXACT)
-		possible = filter_kinds(high, low) & kinds & FILTER_EXACT;
-	if (kinds & FILTER_NETWORK) {
-		__s64 bits = control_word(CONTROL_SHORTEST_PREFIX);
-
-		possible |= filter_kinds(first_bits(high, bits), first_bits(low, bits - 64)) &
-			    FILTER_NETWORK;
-	}
-	return possible;
+	return filter_kinds(address_hash(high, low)) & FILTER_NETWORK;
 }
 
 static __always_inline bool is_in_force(__u32 lease)
@@ -87,75 +71,89 @@ static __always_inline bool is_in_force(__u32 lease)
 	return deadline && bpf_jiffies64() < load_once(deadline);
 }
 
-/* Takes the mark in this slot, unless it is free or expired. */
-static __always_inline bool take_mark(__u32 slot, __u32 stripe, struct hit *hit)
+/* The first row of this CPU's stripe. */
+static __always_inline __u32 own_first(void)
 {
-	const __u64 *mark = bpf_map_lookup_elem(&marks, &slot);
-	__u64 word = mark ? load_once(mark) : 0;
+	return own_stripe() * slots;
+}
+
+/* Takes the mark in this slot, unless it is free or expired. `first`: row of the stripe. */
+static __always_inline bool take_mark(__u32 slot, __u32 first, struct hit *hit)
+{
+	__u32 index = first + slot;
+	struct mark_row *row = bpf_map_lookup_elem(&marks, &index);
+	__u64 word = row ? load_once(&row->word) : 0;
 
 	hit->matched |= word;
 	if (!word || !is_in_force(word >> WORD_LEASE_SHIFT))
 		return false;
+	hit->row = row;
 	hit->word = word;
-	hit->counter = stripe * slots + slot;
+	hit->index = index;
 	return true;
 }
 
-static __always_inline bool find_exact(const struct exact_key *key, __u32 stripe,
+/* `hash` is that of the destination. What is known to be 0 costs nothing. */
+static __always_inline bool find_exact(const struct flow *flow, __u64 hash, __u64 source_high,
+				       __u64 source_low, __u64 end, __u32 first,
 				       struct hit *hit)
 {
+	const __u64 key[] = {flow->destination[0], flow->destination[1], source_high,
+			     source_low, end}; /* struct exact_key */
 	const __u64 *found = bpf_map_lookup_elem(&matches, key);
 	__u64 entry;
 
 	if (!found)
 		return false;
 	entry = load_once(found);
-	if (entry != entry_tagged(key, entry & ENTRY_SLOT_MASK))
+	if (!entry_belongs(entry, key_hash(hash, source_high, source_low, end)))
 		return false; /* another key's by now: this one has just been removed */
-	return take_mark(entry & ENTRY_SLOT_MASK, stripe, hit);
+	return take_mark(entry, first, hit);
 }
 
-/* An expired prefix must not hide a shorter one, so the search goes on below its length. */
-static __always_inline bool find_network_mark(const struct exact_key *exact, struct hit *hit)
+/* The exact ones of these kinds, most specific first. */
+static __always_inline void find_exact_mark(const struct flow *flow, __u32 kinds,
+					    struct hit *hit)
 {
-	struct prefix_key key = {.length = ADDRESS_BITS};
-	__u32 stripe = own_stripe();
+	const __u64 hash = address_hash(flow->destination[0], flow->destination[1]);
+
+	kinds &= filter_kinds(hash);
+	if (!*flow->protocol)
+		kinds &= FILTER_HOST;
+	if (kinds & FILTER_FLOW &&
+	    find_exact(flow, hash, flow->source[0], flow->source[1],
+		       key_end_of(*flow->ports, *flow->protocol), 0, hit))
+		return;
+	if (kinds & FILTER_ENDPOINT &&
+	    find_exact(flow, hash, 0, 0,
+		       key_end_of(*flow->ports & bpf_htonl(0xFFFF), *flow->protocol), 0, hit))
+		return;
+	if (kinds & FILTER_HOST)
+		find_exact(flow, hash, 0, 0, 0, own_first(), hit);
+}
+
+/* The longest prefix. One that has expired must not hide a shorter one, so the search goes on
+ * below its length. */
+static __always_inline void find_network_mark(struct prefix_key *key, struct hit *hit)
+{
+	__u32 first = own_first();
 	int i;
 
-	__builtin_memcpy(key.destination, exact->destination, sizeof(key.destination));
+	key->length = ADDRESS_BITS;
 	for (i = 0; i <= ADDRESS_BITS; i++) {
-		const __u64 *found = bpf_map_lookup_elem(&networks, &key);
+		const __u64 *found = bpf_map_lookup_elem(&networks, key);
 		__u64 entry;
 
 		if (!found)
-			return false;
+			return;
 		entry = load_once(found);
-		if (take_mark(entry & ENTRY_SLOT_MASK, stripe, hit))
-			return true;
-		key.length = entry >> ENTRY_LENGTH_SHIFT & ENTRY_LENGTH_MASK;
-		if (!key.length || key.length > ADDRESS_BITS)
-			return false;
-		key.length--;
+		if (take_mark(entry & ENTRY_SLOT_MASK, first, hit))
+			return;
+		key->length = entry >> ENTRY_LENGTH_SHIFT & ENTRY_LENGTH_MASK;
+		if (!key->length || key->length > ADDRESS_BITS)
+			return;
+		key->length--;
 	}
-	return false;
-}
-
-/* Most specific first. Clears in the key what each next kind leaves out. */
-static __always_inline void find_mark(struct exact_key *key, __u32 kinds, struct hit *hit)
-{
-	if (!*key_end(key))
-		kinds &= ~(FILTER_FLOW | FILTER_ENDPOINT);
-	if (kinds & FILTER_FLOW && find_exact(key, 0, hit))
-		return;
-	__builtin_memset(key->source, 0, sizeof(key->source));
-	*key_end(key) &= ~key_end_of(bpf_htonl(0xFFFF0000), 0);
-	if (kinds & FILTER_ENDPOINT && find_exact(key, 0, hit))
-		return;
-	*key_end(key) = 0;
-	if (kinds & FILTER_HOST && find_exact(key, own_stripe(), hit))
-		return;
-	if (kinds & FILTER_NETWORK)
-		find_network_mark(key, hit);
 }
 
 #endif

@@ -12,11 +12,14 @@
 #include "abi.h"
 
 const volatile __u32 slots = 1;
-const volatile __u32 filter_bucket_mask = 0;
+const volatile __u32 filter_shift = 63; /* leaves of a hash the number of a bucket */
+
+/* Alone in .bss, which is pinned as the other maps are. */
+struct common common;
 
 /* Where read_clock leaves what it reads. */
-__u64 clock_jiffies = 0;
-__u64 clock_boottime = 0;
+__u64 clock_jiffies SEC(".data.clock") = 0;
+__u64 clock_boottime SEC(".data.clock") = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -38,8 +41,16 @@ struct {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
+	__type(value, struct mark_row);
+} marks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
 	__type(value, __u64);
-} marks SEC(".maps"), leases SEC(".maps"), filter SEC(".maps");
+} leases SEC(".maps"), filter SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -51,19 +62,11 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct traffic);
-} mark_traffic SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PAIRS *COUNTER_STRIPES);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct traffic);
-} sent_traffic SEC(".maps"), observed_traffic SEC(".maps");
+} observed_traffic SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -74,18 +77,10 @@ struct {
 } known_pairs SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, INTERFACES *COUNTER_STRIPES);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct interface_traffic);
-} interfaces SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, STAGES);
 	__type(key, __u32);
 	__type(value, __u32);
-} writers SEC(".maps");
+} stages SEC(".maps");
 
 #endif

@@ -10,7 +10,9 @@
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
+#include <stddef.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -20,69 +22,75 @@
 #include "lookup.h"
 #include "maps.h"
 #include "parse.h"
+#include "stage.h"
 #include "wire.h"
 
 #define NO_LINK_HEADER 0
 
-/* The IPv6 header is at most 22 octets from the start of the frame; the verifier wants to see
- * a limit. */
-#define NETWORK_MASK 31
-_Static_assert(ETH_HLEN + TAGS_MAX * 4 <= NETWORK_MASK, "the writer reaches every header");
-
-static __always_inline void order(struct __sk_buff *skb, const struct hit *hit,
-				  const struct packet *packet, struct traffic traffic)
+static __always_inline enum verdict verdict_without(const struct hit *hit)
 {
-	skb->cb[ORDER_WORD] = (__u32)hit->word;
-	skb->cb[ORDER_COUNTER] = hit->counter;
-	skb->cb[ORDER_PLACE] = packet->network << 16 | (__u16)traffic.packets;
-	skb->cb[ORDER_BYTES] = traffic.bytes;
+	return hit->matched ? VERDICT_EXPIRED : VERDICT_NO_MATCH;
 }
 
-/* Hands a packet that has a mark to the writer, which does not come back. Counts one that
- * stays as it is. */
-static __always_inline int mark_or_count(struct __sk_buff *skb, const struct packet *packet,
-					 const struct hit *hit, enum verdict verdict)
+/* Hands on what has a mark, or may have one of a network: those stages do not come back. Counts
+ * what stays as it is. */
+static __always_inline int look_up(struct __sk_buff *skb, const struct packet *packet,
+				   const struct flow *flow, __u32 kinds)
 {
-	struct traffic traffic = on_the_wire(skb, packet);
+	struct counters counters;
+	struct traffic traffic;
+	enum verdict verdict;
+	struct hit hit = {};
 
-	if (hit->word) {
-		order(skb, hit, packet, traffic);
-		bpf_tail_call(skb, &writers, 0);
+	find_exact_mark(flow, kinds, &hit);
+	traffic = on_the_wire(skb, packet, flow->protocol);
+	counters = own_counters(skb);
+	if (hit.word) {
+		order_place(skb, packet->network, traffic);
+		write_next(skb, &hit, &counters, traffic);
+		return TC_ACT_UNSPEC;
+	}
+	verdict = verdict_without(&hit);
+	if (kinds & FILTER_NETWORK && is_possible_network(flow)) {
+		order_place(skb, packet->network, traffic);
+		skb->cb[ORDER_WORD] = hit.matched != 0;
+		bpf_tail_call(skb, &stages, STAGE_NETWORK);
 		verdict = VERDICT_WRITE_FAILED;
 	}
-	count_verdict(skb, own_stripe(), verdict, traffic);
+	count_verdict(&counters, verdict, traffic.packets);
 	return TC_ACT_UNSPEC;
 }
 
-/* Returns the verdict on a packet that no mark applies to. */
-static __always_inline enum verdict look_up(struct exact_key *key, __u32 kinds, struct hit *hit)
+static __always_inline int mark_any(struct __sk_buff *skb, __u32 link_header, __u32 kinds)
 {
-	kinds = possible_kinds(key, kinds);
-	if (kinds)
-		find_mark(key, kinds, hit);
-	return hit->matched ? VERDICT_EXPIRED : VERDICT_NO_MATCH;
+	struct counters counters;
+	struct traffic traffic;
+	struct packet packet;
+	struct copied copied;
+	struct flow flow;
+	int obstacle = parse_any(skb, link_header, &packet, &copied, &flow);
+
+	if (!obstacle)
+		return look_up(skb, &packet, &flow, kinds);
+	traffic = on_the_wire(skb, &packet, flow.protocol);
+	counters = own_counters(skb);
+	count_verdict(&counters, obstacle, traffic.packets);
+	return TC_ACT_UNSPEC;
 }
 
 /* Without any mark nothing is looked at, nothing counted: that is what makes it cheap. The
  * short way has everything behind it to itself, so that what is constant there stays so. */
 static __always_inline int mark(struct __sk_buff *skb, __u32 link_header)
 {
-	__u32 kinds = control_word(CONTROL_KINDS);
-	struct hit hit = {};
+	__u32 kinds = load_once(&common.kinds);
 	struct packet packet;
-	struct exact_key key;
-	int verdict;
+	struct flow flow;
 
 	if (!kinds)
 		return TC_ACT_UNSPEC;
-	if (parse_plain(skb, link_header, &packet, &key)) {
-		verdict = look_up(&key, kinds, &hit);
-		return mark_or_count(skb, &packet, &hit, verdict);
-	}
-	verdict = parse_any(skb, link_header, &packet, &key);
-	if (!verdict)
-		verdict = look_up(&key, kinds, &hit);
-	return mark_or_count(skb, &packet, &hit, verdict);
+	if (parse_plain(skb, link_header, &packet, &flow))
+		return look_up(skb, &packet, &flow, kinds);
+	return mark_any(skb, link_header, kinds);
 }
 
 SEC("tc")
@@ -97,36 +105,74 @@ int mark_l3(struct __sk_buff *skb)
 	return mark(skb, NO_LINK_HEADER);
 }
 
-/* Writes version, class and label. False if the packet does not reach that far. */
-static __always_inline bool overwrite(struct __sk_buff *skb, __u32 network, __u32 mark,
-				      __u32 *ret_marked)
+/* Apart, because only few packets have a mark of a network, and a search in prefixes is dear in
+ * any case. */
+SEC("tc")
+int mark_networks(struct __sk_buff *skb)
 {
-	__be32 *first = (void *)(long)skb->data + network;
+	const struct traffic traffic = ordered_traffic(skb);
+	const struct counters counters = own_counters(skb);
+	struct hit hit = {.matched = skb->cb[ORDER_WORD]};
+	struct prefix_key key;
 
-	if ((void *)(first + 1) > (void *)(long)skb->data_end)
-		return false;
-	*ret_marked = marked_word(skb, mark, bpf_ntohl(*first));
-	*first = bpf_htonl(*ret_marked);
-	return true;
+	if (!bpf_skb_load_bytes(skb, ordered_network(skb) + offsetof(struct ipv6hdr, daddr),
+				key.destination, sizeof(key.destination)))
+		find_network_mark(&key, &hit);
+	if (hit.word)
+		write_next(skb, &hit, &counters, traffic);
+	else
+		count_verdict(&counters, verdict_without(&hit), traffic.packets);
+	return TC_ACT_UNSPEC;
+}
+
+/* The first word of the IPv6 header; NULL: the packet does not reach that far. */
+static __always_inline __be32 *first_word(struct __sk_buff *skb)
+{
+	__be32 *first = (void *)(long)skb->data + ordered_network(skb);
+
+	return (void *)(first + 1) <= (void *)(long)skb->data_end ? first : NULL;
+}
+
+static __always_inline int write_failed(struct __sk_buff *skb)
+{
+	const struct counters counters = own_counters(skb);
+	__u32 index = skb->cb[ORDER_ROW];
+	struct mark_row *row = bpf_map_lookup_elem(&marks, &index);
+
+	if (row)
+		count_failed(&counters, row, skb->cb[ORDER_WORD], ordered_traffic(skb));
+	return TC_ACT_UNSPEC;
+}
+
+/* Apart, so that the usual way keeps no registers for the sake of calls. */
+static __noinline int write_with_calls(struct __sk_buff *skb)
+{
+	__u32 mark = skb->cb[ORDER_WORD], entropy = hash_entropy(bpf_get_hash_recalc(skb));
+	__be32 *first = first_word(skb);
+
+	if (!first) {
+		if (bpf_skb_pull_data(skb, ordered_network(skb) + sizeof(*first)))
+			return write_failed(skb);
+		first = first_word(skb);
+		if (!first)
+			return write_failed(skb);
+	}
+	*first = bpf_htonl(marked_word(mark, bpf_ntohl(*first), entropy));
+	return TC_ACT_UNSPEC;
 }
 
 SEC("tc")
 int write_mark(struct __sk_buff *skb)
 {
-	__u32 mark = skb->cb[ORDER_WORD], place = skb->cb[ORDER_PLACE];
-	__u32 network = place >> 16 & NETWORK_MASK, stripe = own_stripe(), marked;
-	struct traffic traffic = {(__u16)place, skb->cb[ORDER_BYTES]};
+	__u32 mark = skb->cb[ORDER_WORD], word;
+	__be32 *first = first_word(skb);
 
-	if (!overwrite(skb, network, mark, &marked) &&
-	    (bpf_skb_pull_data(skb, network + sizeof(__be32)) ||
-	     !overwrite(skb, network, mark, &marked))) {
-		count_verdict(skb, stripe, VERDICT_WRITE_FAILED, traffic);
-		return TC_ACT_UNSPEC;
-	}
-	count_traffic(&mark_traffic, skb->cb[ORDER_COUNTER], traffic);
-	if (mark & (WORD_HAS_RAW | WORD_HAS_SCITAG))
-		count_pair(&sent_traffic, stripe, label_pair(marked), traffic);
-	count_verdict(skb, stripe, VERDICT_MARKED, traffic);
+	if (!first)
+		return write_with_calls(skb);
+	word = bpf_ntohl(*first);
+	if (needs_entropy(mark, word))
+		return write_with_calls(skb);
+	*first = bpf_htonl(marked_word(mark, word, 0));
 	return TC_ACT_UNSPEC;
 }
 
@@ -142,19 +188,23 @@ static __always_inline bool is_known(__u32 pair)
 static __always_inline int observe(struct __sk_buff *skb, __u32 link_header)
 {
 	struct packet packet = {};
-	struct exact_key key;
-	__u32 pair;
+	struct traffic *counter;
+	struct ipv6hdr header;
+	__u32 pair, index;
 
-	if (!control_word(CONTROL_OBSERVE))
+	if (!load_once(&common.observe))
 		return TC_ACT_UNSPEC;
-	if (find_network(skb, link_header, &packet) || read_network(skb, &packet, &key))
+	if (find_network(skb, link_header, &packet) || read_network(skb, &packet, &header))
 		return TC_ACT_UNSPEC;
 	if (skb->gso_size)
 		skip_extensions(skb, &packet);
 	pair = label_pair(packet.label);
 	if (!is_known(pair))
 		pair = PAIR_OTHER;
-	count_pair(&observed_traffic, own_stripe(), pair, on_the_wire(skb, &packet));
+	index = own_stripe() * PAIRS + pair;
+	counter = bpf_map_lookup_elem(&observed_traffic, &index);
+	if (counter)
+		count_traffic(counter, on_the_wire(skb, &packet, &packet.protocol));
 	return TC_ACT_UNSPEC;
 }
 

@@ -40,7 +40,7 @@ typedef __u64 __attribute__((may_alias)) address_word;
 /* Ports are moved as one, too. */
 typedef __u32 __attribute__((may_alias)) port_words;
 
-/* Where things are. The key is apart from it: that must be in memory, this need not. */
+/* Where things are. */
 struct packet {
 	__u32 network; /* offset of the IPv6 header */
 	__u32 transport; /* offset of what follows the last extension header */
@@ -49,51 +49,26 @@ struct packet {
 	__u8 protocol; /* of what is at `transport` */
 };
 
+/* What it is told from others by; in the packet itself or in a copy. */
+struct flow {
+	const address_word *destination, *source;
+	const port_words *ports;
+	const __u8 *protocol; /* 0: ports cannot be read */
+};
+
+/* The headers of a packet that is not read in place. */
+struct copied {
+	struct ipv6hdr network;
+	port_words ports;
+	__u8 protocol;
+};
+
 /* The first four octets of any extension header. */
 struct extension {
 	__u8 next;
 	__u8 length;
 	__be16 fragment; /* of a fragment header: offset and flags */
 };
-
-struct ports {
-	__be16 source;
-	__be16 destination;
-};
-
-/* The last word of a key: ports and protocol. */
-static __always_inline address_word *key_end(struct exact_key *key)
-{
-	return (address_word *)&key->source_port;
-}
-
-static __always_inline __u64 key_end_of(__u32 ports, __u8 protocol)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return ports | (__u64)protocol << 32;
-#else
-	return (__u64)ports << 32 | (__u64)protocol << 24;
-#endif
-}
-
-static __always_inline void copy_address(void *to, const void *from)
-{
-	((address_word *)to)[0] = ((const address_word *)from)[0];
-	((address_word *)to)[1] = ((const address_word *)from)[1];
-}
-
-static __always_inline void read_addresses(struct exact_key *key, const struct ipv6hdr *header)
-{
-	copy_address(key->destination, &header->daddr);
-	copy_address(key->source, &header->saddr);
-}
-
-/* Stored as the one word that the hash reads: it would have to wait for smaller stores. */
-static __always_inline void keep_ports(struct exact_key *key, __u8 protocol,
-				       const struct ports *ports)
-{
-	*key_end(key) = key_end_of(*(const port_words *)ports, protocol);
-}
 
 /* An Ethernet header says what follows in its last two octets; without one skb->protocol
  * does, which is the type of the tag where tags are part of the frame. */
@@ -105,13 +80,24 @@ static __always_inline bool is_plain_ipv6(struct __sk_buff *skb, __u32 link_head
 	return (link_header ? *type : skb->protocol) == bpf_htons(ETH_P_IPV6);
 }
 
+static __always_inline struct flow flow_of(const struct ipv6hdr *header,
+					   const port_words *ports, const __u8 *protocol)
+{
+	return (struct flow){
+		.destination = (const address_word *)&header->daddr,
+		.source = (const address_word *)&header->saddr,
+		.ports = ports,
+		.protocol = protocol,
+	};
+}
+
 /* The short way. False: take the long one, both outputs are spoilt. */
 static __always_inline bool parse_plain(struct __sk_buff *skb, __u32 link_header,
-					struct packet *packet, struct exact_key *key)
+					struct packet *packet, struct flow *flow)
 {
 	const void *end = (void *)(long)skb->data_end;
 	const struct ipv6hdr *header = (void *)(long)skb->data + link_header;
-	const struct ports *ports = (const void *)(header + 1);
+	const port_words *ports = (const void *)(header + 1);
 
 	if ((const void *)(ports + 1) > end || !is_plain_ipv6(skb, link_header, header))
 		return false;
@@ -119,9 +105,7 @@ static __always_inline bool parse_plain(struct __sk_buff *skb, __u32 link_header
 		return false;
 	if (header->nexthdr != IPPROTO_TCP && header->nexthdr != IPPROTO_UDP)
 		return false;
-	read_addresses(key, header);
-	keep_ports(key, header->nexthdr, ports);
-	packet->protocol = header->nexthdr;
+	*flow = flow_of(header, ports, &header->nexthdr);
 	packet->network = link_header;
 	packet->transport = link_header + sizeof(*header);
 	packet->jumbo = 0;
@@ -154,20 +138,17 @@ static __always_inline int find_network(struct __sk_buff *skb, __u32 link_header
 }
 
 static __always_inline int read_network(struct __sk_buff *skb, struct packet *packet,
-					struct exact_key *key)
+					struct ipv6hdr *header)
 {
-	struct ipv6hdr header;
-
-	if (bpf_skb_load_bytes(skb, packet->network, &header, sizeof(header)))
+	if (bpf_skb_load_bytes(skb, packet->network, header, sizeof(*header)))
 		return VERDICT_TRUNCATED;
-	if (header.version != 6)
+	if (header->version != 6)
 		return VERDICT_NOT_IPV6;
-	read_addresses(key, &header);
-	packet->label =
-		(header.flow_lbl[0] & 0xF) << 16 | header.flow_lbl[1] << 8 | header.flow_lbl[2];
-	packet->protocol = header.nexthdr;
-	packet->transport = packet->network + sizeof(header);
-	if (header.nexthdr == IPPROTO_HOPOPTS && !header.payload_len)
+	packet->label = (header->flow_lbl[0] & 0xF) << 16 | header->flow_lbl[1] << 8 |
+			header->flow_lbl[2];
+	packet->protocol = header->nexthdr;
+	packet->transport = packet->network + sizeof(*header);
+	if (header->nexthdr == IPPROTO_HOPOPTS && !header->payload_len)
 		packet->jumbo = JUMBO_HEADER;
 	return 0;
 }
@@ -215,36 +196,28 @@ static __always_inline bool has_ports(__u8 protocol)
 	       protocol == IPPROTO_DCCP;
 }
 
-static __always_inline int read_ports(struct __sk_buff *skb, const struct packet *packet,
-				      struct exact_key *key)
-{
-	struct ports ports;
-
-	if (!has_ports(packet->protocol))
-		return 0;
-	if (bpf_skb_load_bytes(skb, packet->transport, &ports, sizeof(ports)))
-		return VERDICT_TRUNCATED;
-	keep_ports(key, packet->protocol, &ports);
-	return 0;
-}
-
 /* The long way. Protocol and ports stay 0 where no ports can be read. Returns 0 or the verdict
  * on a packet that cannot be read. */
 static __always_inline int parse_any(struct __sk_buff *skb, __u32 link_header,
-				     struct packet *packet, struct exact_key *key)
+				     struct packet *packet, struct copied *copied,
+				     struct flow *flow)
 {
 	int obstacle;
 
 	__builtin_memset(packet, 0, sizeof(*packet));
-	__builtin_memset(key, 0, sizeof(*key));
+	__builtin_memset(copied, 0, sizeof(*copied));
+	*flow = flow_of(&copied->network, &copied->ports, &copied->protocol);
 	obstacle = find_network(skb, link_header, packet);
 	if (!obstacle)
-		obstacle = read_network(skb, packet, key);
+		obstacle = read_network(skb, packet, &copied->network);
 	if (!obstacle)
 		obstacle = skip_extensions(skb, packet);
-	if (!obstacle)
-		obstacle = read_ports(skb, packet, key);
-	return obstacle;
+	if (obstacle || !has_ports(packet->protocol))
+		return obstacle;
+	if (bpf_skb_load_bytes(skb, packet->transport, &copied->ports, sizeof(copied->ports)))
+		return VERDICT_TRUNCATED;
+	copied->protocol = packet->protocol;
+	return 0;
 }
 
 #endif

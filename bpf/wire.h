@@ -17,11 +17,12 @@
 #define UDP_HEADER 8
 #define SCTP_HEADER 12
 
-static __always_inline __u32 transport_size(struct __sk_buff *skb, const struct packet *packet)
+static __always_inline __u32 transport_size(struct __sk_buff *skb, const struct packet *packet,
+					    const __u8 *protocol)
 {
 	__u8 words = 0;
 
-	switch (packet->protocol) {
+	switch (*protocol) {
 	case IPPROTO_TCP:
 		bpf_skb_load_bytes(skb, packet->transport + TCP_DATA_OFFSET, &words, 1);
 		return (words >> 4) * 4;
@@ -35,14 +36,14 @@ static __always_inline __u32 transport_size(struct __sk_buff *skb, const struct 
 
 /* Packets and bytes, from the IPv6 header on, that a super-packet becomes. One that came from
  * a virtual machine may not say how many. */
-static __always_inline struct traffic segmented(struct __sk_buff *skb,
-						const struct packet *packet)
+static __always_inline struct traffic
+segmented(struct __sk_buff *skb, const struct packet *packet, const __u8 *protocol)
 {
 	__u32 octets = skb->len - packet->network - packet->jumbo;
 	__u32 headers = packet->transport - packet->network - packet->jumbo;
 	__u32 segments = skb->gso_segs;
 
-	headers += transport_size(skb, packet);
+	headers += transport_size(skb, packet, protocol);
 	if (headers > octets)
 		headers = octets;
 	if (!segments)
@@ -52,12 +53,13 @@ static __always_inline struct traffic segmented(struct __sk_buff *skb,
 	return (struct traffic){segments, octets + (segments - 1) * (__u64)headers};
 }
 
-static __always_inline struct traffic on_the_wire(struct __sk_buff *skb,
-						  const struct packet *packet)
+/* `protocol` is looked at only then. */
+static __always_inline struct traffic
+on_the_wire(struct __sk_buff *skb, const struct packet *packet, const __u8 *protocol)
 {
 	if (!skb->gso_size)
 		return (struct traffic){1, skb->len - packet->network};
-	return segmented(skb, packet);
+	return segmented(skb, packet, protocol);
 }
 
 #endif

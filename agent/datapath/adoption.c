@@ -29,7 +29,7 @@ void adoption_done(struct adoption *adoption)
 static void adopt(struct datapath *datapath, const struct match *match, uint32_t slot)
 {
 	struct adoption *adoption = &datapath->adoption;
-	uint64_t lease = shared_load(&datapath->maps.marks[slot]) >> WORD_LEASE_SHIFT;
+	uint64_t lease = rows_word(&datapath->rows, slot) >> WORD_LEASE_SHIFT;
 
 	adoption->unclaimed[slot] = 1;
 	adoption->left++;
@@ -74,7 +74,7 @@ static void adopt_slots(struct datapath *datapath, uint64_t now)
 	slots_adopt(&datapath->slots, in_use, now);
 	for (uint32_t slot = 1; slot < datapath->slot_count; slot++)
 		if (!in_use[slot])
-			shared_store(&datapath->maps.marks[slot], 0);
+			rows_clear(&datapath->rows, slot);
 }
 
 static int adopt_leases(struct datapath *datapath, uint64_t now)
@@ -105,7 +105,7 @@ int adoption_init(struct datapath *datapath)
 		return error;
 	adopt_slots(datapath, now);
 	filter_resume(&datapath->filter, now);
-	datapath->observing = shared_load(&datapath->maps.control[CONTROL_OBSERVE]);
+	datapath->observing = shared_load(&datapath->maps.common->observe);
 	return 0;
 }
 
@@ -165,7 +165,7 @@ int datapath_claim(struct datapath *datapath, const struct match *match, uint32_
 		return -EINVAL;
 	if (!adoption->unclaimed || !adoption->unclaimed[slot])
 		return -EEXIST;
-	shared_store(&datapath->maps.marks[slot], word_encode(action, lease));
+	rows_write(&datapath->rows, slot, match->kind, word_encode(action, lease));
 	adoption_end(adoption, slot, &datapath->leases, shared_now());
 	return 0;
 }

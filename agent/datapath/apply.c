@@ -18,8 +18,8 @@ static void insert_prepare(struct datapath *datapath, struct datapath_change *ch
 	if (change->error)
 		return;
 	slot = slots_take_waiting(&datapath->slots, now);
-	counters_start(datapath, slot, change->counters);
-	shared_store(&datapath->maps.marks[slot], word_encode(&change->action, change->lease));
+	rows_start(&datapath->rows, slot, change->match->kind,
+		   word_encode(&change->action, change->lease), change->counters);
 	filter_add(&datapath->filter, change->match, slot, now);
 	table_batch_add(&datapath->batch, table, change->match, slot);
 }
@@ -27,7 +27,7 @@ static void insert_prepare(struct datapath *datapath, struct datapath_change *ch
 static void insert_undo(struct datapath *datapath, struct table *table, uint32_t slot)
 {
 	filter_remove(&datapath->filter, slot);
-	shared_store(&datapath->maps.marks[slot], 0);
+	rows_clear(&datapath->rows, slot);
 	slots_untake(&datapath->slots, slot);
 	table_release(table);
 }
@@ -62,8 +62,8 @@ static void remove_finish(struct datapath *datapath, struct datapath_change *cha
 			  uint64_t now)
 {
 	adoption_end(&datapath->adoption, change->slot, &datapath->leases, now);
-	shared_store(&datapath->maps.marks[change->slot], 0);
-	change->counters = datapath_counters(datapath, change->slot);
+	rows_clear(&datapath->rows, change->slot);
+	change->counters = rows_count(&datapath->rows, change->slot);
 	filter_remove(&datapath->filter, change->slot);
 	slots_put(&datapath->slots, change->slot, now);
 	table_release(table_of(datapath, change->match));
@@ -88,8 +88,8 @@ static void remove_run(struct datapath *datapath, struct datapath_change run[], 
 static void rewrite_run(struct datapath *datapath, struct datapath_change run[], size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		shared_store(&datapath->maps.marks[run[i].slot],
-			     word_encode(&run[i].action, run[i].lease));
+		rows_write(&datapath->rows, run[i].slot, run[i].match->kind,
+			   word_encode(&run[i].action, run[i].lease));
 		run[i].error = 0;
 	}
 }

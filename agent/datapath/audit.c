@@ -13,14 +13,6 @@
 #include "datapath/state.h"
 #include "datapath/word.h"
 
-static unsigned word_repair(uint64_t *word, uint64_t value)
-{
-	if (shared_load(word) == value)
-		return 0;
-	shared_store(word, value);
-	return 1;
-}
-
 static int entry_repair(struct datapath *datapath, const struct datapath_expected *expected)
 {
 	struct table *table = table_of(datapath, expected->match);
@@ -45,7 +37,7 @@ static int mark_repair(struct datapath *datapath, const struct datapath_expected
 		return -EINVAL;
 	if (expected->lease)
 		repairs = leases_repair(&datapath->leases, expected->lease, &datapath->clock);
-	repairs += word_repair(&datapath->maps.marks[expected->slot],
+	repairs += rows_repair(&datapath->rows, expected->slot, expected->match->kind,
 			       word_encode(&expected->action, expected->lease));
 	repairs += filter_repair(&datapath->filter, expected->slot);
 	repaired = entry_repair(datapath, expected);
@@ -60,29 +52,40 @@ static uint32_t program_id(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
 }
 
-static int writer_repair(const struct datapath *datapath)
+static int stage_repair(const struct marker *programs, enum stage stage)
 {
-	const struct marker *programs = datapath->programs;
-	const uint32_t first = 0;
+	const uint32_t index = stage;
 	uint32_t id = 0;
-	int error = bpf_map_lookup_elem(bpf_map__fd(programs->maps.writers), &first, &id);
+	int error = bpf_map_lookup_elem(bpf_map__fd(programs->maps.stages), &index, &id);
 
 	if (error && error != -ENOENT)
 		return error;
-	if (!error && id == program_id(bpf_program__fd(programs->progs.write_mark)))
+	if (!error && id == program_id(stage_program(programs, stage)))
 		return 0;
-	error = writer_plug(programs);
+	error = stage_plug(programs, stage);
 	return error ? error : 1;
+}
+
+static int stages_repair(const struct marker *programs)
+{
+	int repairs = 0;
+
+	for (enum stage stage = 0; repairs >= 0 && stage < STAGES; stage++) {
+		int repaired = stage_repair(programs, stage);
+
+		repairs = repaired < 0 ? repaired : repairs + repaired;
+	}
+	return repairs;
 }
 
 static int common_repair(struct datapath *datapath)
 {
-	uint64_t *control = datapath->maps.control;
-	unsigned repairs = filter_repair_control(&datapath->filter) +
+	const struct maps *maps = &datapath->maps;
+	unsigned repairs = filter_repair_common(&datapath->filter) +
 			   leases_repair(&datapath->leases, 0, &datapath->clock) +
-			   word_repair(&control[CONTROL_OBSERVE], datapath->observing) +
-			   word_repair(&control[CONTROL_VERSION], ABI_VERSION);
-	int repaired = writer_repair(datapath);
+			   shared_repair(&maps->common->observe, datapath->observing) +
+			   shared_repair(&maps->control[CONTROL_VERSION], ABI_VERSION);
+	int repaired = stages_repair(datapath->programs);
 
 	return repaired < 0 ? repaired : (int)repairs + repaired;
 }

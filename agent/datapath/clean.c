@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "datapath/clean.h"
 
-#include <bpf/libbpf.h>
 #include <net/if.h>
-
-#include <marker.skel.h>
 
 #include "cleanup.h"
 #include "datapath/clsact.h"
 #include "datapath/message.h"
 #include "datapath/pin_folder.h"
+#include "datapath/pins.h"
 #include "datapath/tc_query.h"
 #include "datapath/tcx.h"
 
 typedef struct if_nameindex name_index;
 
 DEFINE_CLEANUP(free_names, name_index *, if_freenameindex)
-DEFINE_CLEANUP(destroy_programs, struct marker *, marker__destroy)
 
 static void clean_link(const struct pin_folder *pins, uint32_t ifindex, enum hook hook,
 		       void *user)
@@ -50,13 +47,8 @@ bool clean_has_filters(void)
 
 static void clean_maps(const struct pin_folder *pins, struct clean_count *count)
 {
-	cleanup(destroy_programs) struct marker *programs = marker__open();
-
-	if (!programs)
-		return;
-	for (const struct bpf_map *map = bpf_object__next_map(programs->obj, NULL); map;
-	     map = bpf_object__next_map(programs->obj, map))
-		count->pins += pin_folder_remove_map(pins, bpf_map__name(map));
+	for (const char *const *name = pins_names; *name; name++)
+		count->pins += pin_folder_remove_map(pins, *name);
 }
 
 struct clean_count clean(const struct pin_folder *pins)

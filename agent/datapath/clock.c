@@ -35,8 +35,8 @@ static int look(const struct clock *clock, struct look *ret)
 
 	if (error)
 		return error;
-	ret->jiffies = programs->bss->clock_jiffies;
-	ret->boottime = (int64_t)programs->bss->clock_boottime;
+	ret->jiffies = programs->data_clock->clock_jiffies;
+	ret->boottime = (int64_t)programs->data_clock->clock_boottime;
 	return 0;
 }
 

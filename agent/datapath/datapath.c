@@ -4,9 +4,11 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <marker.skel.h>
 
+#include "cleanup.h"
 #include "datapath/message.h"
 #include "datapath/pins.h"
 #include "datapath/shared.h"
@@ -36,27 +38,41 @@ static void programs_size(struct marker *programs, const struct datapath_options
 {
 	bpf_map__set_max_entries(programs->maps.matches, options->marks);
 	bpf_map__set_max_entries(programs->maps.networks, options->networks);
-	bpf_map__set_max_entries(programs->maps.marks, slots);
+	bpf_map__set_max_entries(programs->maps.marks, slots * COUNTER_STRIPES);
 	bpf_map__set_max_entries(programs->maps.leases, slots);
-	bpf_map__set_max_entries(programs->maps.mark_traffic, slots * COUNTER_STRIPES);
 	bpf_map__set_max_entries(programs->maps.filter, buckets / FILTER_BUCKETS_PER_WORD);
 	programs->rodata->slots = slots;
-	programs->rodata->filter_bucket_mask = buckets - 1;
+	programs->rodata->filter_shift = filter_shift(buckets);
 }
 
-int writer_plug(const struct marker *programs)
+int stage_program(const struct marker *programs, enum stage stage)
 {
-	const uint32_t first = 0;
-	int writer = bpf_program__fd(programs->progs.write_mark);
+	return bpf_program__fd(stage == STAGE_WRITE ? programs->progs.write_mark
+						    : programs->progs.mark_network);
+}
 
-	return bpf_map_update_elem(bpf_map__fd(programs->maps.writers), &first, &writer,
+int stage_plug(const struct marker *programs, enum stage stage)
+{
+	const uint32_t index = stage;
+	int program = stage_program(programs, stage);
+
+	return bpf_map_update_elem(bpf_map__fd(programs->maps.stages), &index, &program,
 				   BPF_ANY);
+}
+
+static int stages_plug(const struct marker *programs)
+{
+	int error = 0;
+
+	for (enum stage stage = 0; stage < STAGES && !error; stage++)
+		error = stage_plug(programs, stage);
+	return error;
 }
 
 /* Pins only what is complete: packets may go by it at once. */
 static int maps_share(struct datapath *datapath, const char *pin_dir, enum pins_found found)
 {
-	int error = writer_plug(datapath->programs);
+	int error = stages_plug(datapath->programs);
 
 	if (error || found == PINS_FIT)
 		return error;
@@ -65,6 +81,22 @@ static int maps_share(struct datapath *datapath, const char *pin_dir, enum pins_
 		return migration_commit(datapath);
 	shared_store(&datapath->maps.control[CONTROL_SINCE], (uint64_t)now_on(CLOCK_REALTIME));
 	return pin_dir ? pins_make(datapath->programs, pin_dir) : 0;
+}
+
+/* libbpf would give it its content in one piece, which old kernels cannot take. */
+static int common_make(const struct marker *programs)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+	cleanup(close_fd) int fd = -1;
+
+	if (bpf_map__fd(programs->maps.bss) >= 0)
+		return 0; /* the pinned one */
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "common", sizeof(uint32_t),
+			    sizeof(struct common), 1, &options);
+	if (fd >= 0)
+		return bpf_map__reuse_fd(programs->maps.bss, fd);
+	message_say("cannot make the map \"common\": %s\n", strerror(-fd));
+	return fd;
 }
 
 /* libbpf raises RLIMIT_MEMLOCK where the kernel still charges maps to it (before 5.11). */
@@ -82,6 +114,8 @@ static int programs_load(struct datapath *datapath, const struct datapath_option
 	if (!error)
 		error = migration_init(&datapath->migration, datapath->programs,
 				       options->pin_dir);
+	if (!error)
+		error = common_make(datapath->programs);
 	return error ? error : marker__load(datapath->programs);
 }
 
@@ -101,6 +135,7 @@ static int rooms_init(struct datapath *datapath, uint32_t buckets)
 	const struct marker *programs = datapath->programs;
 	int error = maps_init(&datapath->maps, programs);
 
+	datapath->rows = (struct rows){datapath->maps.marks, datapath->slot_count};
 	datapath->matches = table_make(programs->maps.matches, ENTRY_EXACT, true);
 	/* A trie costs more than the system call, and old kernels have no batches for it. */
 	datapath->networks = table_make(programs->maps.networks, ENTRY_NETWORK, false);
@@ -113,7 +148,7 @@ static int rooms_init(struct datapath *datapath, uint32_t buckets)
 				    datapath->slot_count);
 	if (!error)
 		error = filter_init(&datapath->filter, datapath->maps.filter, buckets,
-				    datapath->maps.control, datapath->slot_count,
+				    datapath->maps.common, datapath->slot_count,
 				    datapath->networks.capacity);
 	return error;
 }

@@ -23,13 +23,19 @@ uint32_t filter_buckets(uint32_t marks)
 	return buckets;
 }
 
-int filter_init(struct filter *filter, uint64_t *words, uint32_t buckets, uint64_t *control,
+uint32_t filter_shift(uint32_t buckets)
+{
+	return 64 - (uint32_t)__builtin_ctz(buckets);
+}
+
+int filter_init(struct filter *filter, uint64_t *words, uint32_t buckets, struct common *common,
 		uint32_t slots, uint32_t networks)
 {
 	struct filter new = {
 		.words = words,
-		.control = control,
-		.bucket_mask = buckets - 1,
+		.common = common,
+		.buckets = buckets,
+		.shift = filter_shift(buckets),
 		.slots = slots,
 		.kinds = calloc(slots, sizeof(*new.kinds)),
 		.places = calloc(slots, sizeof(*new.places)),
@@ -52,12 +58,18 @@ void filter_done(struct filter *filter)
 	*filter = (struct filter){0};
 }
 
-static uint32_t address_hash(const uint8_t address[16])
+/* The upper half will do. */
+static uint32_t hash_of(const uint8_t address[16])
 {
 	uint64_t halves[2];
 
 	memcpy(halves, address, sizeof(halves));
-	return filter_hash(halves[0], halves[1]);
+	return address_hash(halves[0], halves[1]) >> 32;
+}
+
+static uint32_t bucket_of(const struct filter *filter, uint32_t hash)
+{
+	return (uint64_t)hash << 32 >> filter->shift;
 }
 
 static uint32_t network_hash(const struct filter_network *network, uint32_t length)
@@ -67,13 +79,13 @@ static uint32_t network_hash(const struct filter_network *network, uint32_t leng
 	memcpy(masked, network->destination, length / 8);
 	if (length % 8)
 		masked[length / 8] = network->destination[length / 8] & 0xFF00 >> length % 8;
-	return address_hash(masked);
+	return hash_of(masked);
 }
 
 /* Returns whether it was clear. */
 static bool bit_set(const struct filter *filter, uint64_t *words, uint32_t hash, uint32_t kind)
 {
-	uint32_t bucket = hash & filter->bucket_mask;
+	uint32_t bucket = bucket_of(filter, hash);
 	uint64_t *word = &words[bucket / FILTER_BUCKETS_PER_WORD];
 	uint64_t bit = (uint64_t)kind << bucket % FILTER_BUCKETS_PER_WORD * FILTER_BITS;
 	uint64_t old = shared_load(word);
@@ -96,7 +108,7 @@ static void networks_set(const struct filter *filter, uint64_t *words, uint32_t 
 static void shortest_change(struct filter *filter, uint32_t length, uint64_t now)
 {
 	networks_set(filter, filter->words, length);
-	shared_store(&filter->control[CONTROL_SHORTEST_PREFIX], length);
+	shared_store(&filter->common->shortest_prefix, length);
 	filter->shortest = length;
 	filter->prefix_time = now;
 	filter->stale += filter->network_count;
@@ -149,7 +161,7 @@ static uint64_t kinds_in_use(const struct filter *filter)
 
 static void kinds_share(const struct filter *filter)
 {
-	shared_store(&filter->control[CONTROL_KINDS], kinds_in_use(filter));
+	shared_store(&filter->common->kinds, kinds_in_use(filter));
 }
 
 static uint32_t kind_bit(const struct match *match)
@@ -165,7 +177,7 @@ void filter_add(struct filter *filter, const struct match *match, uint32_t slot,
 	if (kind == FILTER_NETWORK) {
 		network_add(filter, match, slot, now);
 	} else {
-		filter->places[slot] = address_hash(match->destination);
+		filter->places[slot] = hash_of(match->destination);
 		bit_set(filter, filter->words, filter->places[slot], kind);
 	}
 	filter->by_kind[match->kind - MARK_FLOW]++;
@@ -174,7 +186,7 @@ void filter_add(struct filter *filter, const struct match *match, uint32_t slot,
 
 void filter_prefetch(const struct filter *filter, const struct match *match)
 {
-	const uint32_t bucket = address_hash(match->destination) & filter->bucket_mask;
+	const uint32_t bucket = bucket_of(filter, hash_of(match->destination));
 
 	if (match->kind != MARK_NETWORK)
 		__builtin_prefetch(&filter->words[bucket / FILTER_BUCKETS_PER_WORD], 1);
@@ -204,7 +216,7 @@ static uint32_t shortest_live(const struct filter *filter)
 /* Works out what should be set before it touches a word: a live bit is never clear. */
 static void rebuild(struct filter *filter, uint64_t now)
 {
-	size_t n = ((size_t)filter->bucket_mask + 1) / FILTER_BUCKETS_PER_WORD;
+	size_t n = filter->buckets / FILTER_BUCKETS_PER_WORD;
 	uint64_t *words = calloc(n, sizeof(*words));
 
 	if (!words)
@@ -245,7 +257,7 @@ void filter_adopt(struct filter *filter, const struct match *match, uint32_t slo
 	if (match->kind == MARK_NETWORK)
 		network_record(filter, match, slot);
 	else
-		filter->places[slot] = address_hash(match->destination);
+		filter->places[slot] = hash_of(match->destination);
 	filter->by_kind[match->kind - MARK_FLOW]++;
 }
 
@@ -253,7 +265,7 @@ void filter_adopt(struct filter *filter, const struct match *match, uint32_t slo
  * in vain nobody knows: a rebuild is due. */
 void filter_resume(struct filter *filter, uint64_t now)
 {
-	uint64_t shortest = shared_load(&filter->control[CONTROL_SHORTEST_PREFIX]);
+	uint64_t shortest = shared_load(&filter->common->shortest_prefix);
 
 	filter->shortest = shortest_live(filter);
 	if (shortest < filter->shortest)
@@ -261,7 +273,7 @@ void filter_resume(struct filter *filter, uint64_t now)
 	for (uint32_t slot = 0; slot < filter->slots; slot++)
 		if (filter->kinds[slot])
 			filter_repair(filter, slot);
-	filter_repair_control(filter);
+	filter_repair_common(filter);
 	filter->prefix_time = now;
 	filter->stale = filter->slots;
 }
@@ -273,7 +285,7 @@ bool filter_has(const struct filter *filter, const struct match *match, uint32_t
 	if (!slot || slot >= filter->slots || filter->kinds[slot] != kind_bit(match))
 		return false;
 	if (match->kind != MARK_NETWORK)
-		return filter->places[slot] == address_hash(match->destination);
+		return filter->places[slot] == hash_of(match->destination);
 	network = &filter->networks[filter->places[slot]];
 	return network->length == match->prefix_length &&
 	       !memcmp(network->destination, match->destination, sizeof(match->destination));
@@ -288,21 +300,12 @@ unsigned filter_repair(const struct filter *filter, uint32_t slot)
 	return bit_set(filter, filter->words, hash, filter->kinds[slot]);
 }
 
-static unsigned control_repair(const struct filter *filter, enum control_word index,
-			       uint64_t value)
-{
-	if (shared_load(&filter->control[index]) == value)
-		return 0;
-	shared_store(&filter->control[index], value);
-	return 1;
-}
-
 /* The length goes first: it is asked only where there are networks. */
-unsigned filter_repair_control(const struct filter *filter)
+unsigned filter_repair_common(const struct filter *filter)
 {
 	unsigned repairs = 0;
 
 	if (filter->network_count)
-		repairs = control_repair(filter, CONTROL_SHORTEST_PREFIX, filter->shortest);
-	return repairs + control_repair(filter, CONTROL_KINDS, kinds_in_use(filter));
+		repairs = shared_repair(&filter->common->shortest_prefix, filter->shortest);
+	return repairs + shared_repair(&filter->common->kinds, kinds_in_use(filter));
 }

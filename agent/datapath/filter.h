@@ -22,8 +22,9 @@ struct filter_network {
 };
 
 struct filter {
-	uint64_t *words, *control; /* borrowed, shared with the program */
-	uint32_t bucket_mask;
+	uint64_t *words; /* this and the next borrowed, shared with the program */
+	struct common *common;
+	uint32_t buckets, shift;
 	uint32_t slots;
 	uint8_t *kinds; /* [slot], FILTER_* or 0 */
 	uint32_t *places; /* [slot], hash of the destination; NETWORK: index in networks */
@@ -38,14 +39,17 @@ struct filter {
 };
 
 /* words has buckets / FILTER_BUCKETS_PER_WORD entries; buckets is a power of two. Words and
- * control are all zero, or in use: then filter_adopt() and filter_resume() are due. Up to
+ * common are all zero, or in use: then filter_adopt() and filter_resume() are due. Up to
  * `networks` of the slots are NETWORKs. 0 or -ENOMEM. */
-int filter_init(struct filter *filter, uint64_t *words, uint32_t buckets, uint64_t *control,
+int filter_init(struct filter *filter, uint64_t *words, uint32_t buckets, struct common *common,
 		uint32_t slots, uint32_t networks);
 void filter_done(struct filter *filter);
 
 /* Number of buckets for so many marks; few of them share one. */
 uint32_t filter_buckets(uint32_t marks);
+
+/* What leaves of an address_hash() the number of a bucket. */
+uint32_t filter_shift(uint32_t buckets);
 
 /* Call before the match goes into its map. */
 void filter_add(struct filter *filter, const struct match *match, uint32_t slot, uint64_t now);
@@ -69,7 +73,7 @@ bool filter_has(const struct filter *filter, const struct match *match, uint32_t
 /* Put right what somebody else has changed; return how many words that were: those that the
  * match in a slot needs, and those for all. */
 unsigned filter_repair(const struct filter *filter, uint32_t slot);
-unsigned filter_repair_control(const struct filter *filter);
+unsigned filter_repair_common(const struct filter *filter);
 
 /* Forgets what is stale when that is worth it; call it after changes. */
 void filter_tidy(struct filter *filter, uint64_t now);

@@ -38,10 +38,8 @@ int maps_init(struct maps *maps, const struct marker *programs)
 	maps->filter = array_map(programs->maps.filter, &error);
 	maps->control = array_map(programs->maps.control, &error);
 	maps->known_pairs = array_map(programs->maps.known_pairs, &error);
-	maps->mark_traffic = array_map(programs->maps.mark_traffic, &error);
-	maps->sent_traffic = array_map(programs->maps.sent_traffic, &error);
 	maps->observed_traffic = array_map(programs->maps.observed_traffic, &error);
-	maps->interfaces = array_map(programs->maps.interfaces, &error);
+	maps->common = &programs->bss->common;
 	return error;
 }
 
@@ -52,9 +50,6 @@ void maps_done(struct maps *maps, const struct marker *programs)
 	array_unmap(programs->maps.filter, maps->filter);
 	array_unmap(programs->maps.control, maps->control);
 	array_unmap(programs->maps.known_pairs, maps->known_pairs);
-	array_unmap(programs->maps.mark_traffic, maps->mark_traffic);
-	array_unmap(programs->maps.sent_traffic, maps->sent_traffic);
 	array_unmap(programs->maps.observed_traffic, maps->observed_traffic);
-	array_unmap(programs->maps.interfaces, maps->interfaces);
 	*maps = (struct maps){0};
 }

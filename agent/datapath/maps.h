@@ -13,9 +13,11 @@ struct marker; /* the skeleton */
 
 /* All NULL at first. */
 struct maps {
-	uint64_t *marks, *leases, *filter, *control, *known_pairs;
-	struct traffic *mark_traffic, *sent_traffic, *observed_traffic;
-	struct interface_traffic *interfaces;
+	struct mark_row *marks;
+	uint64_t *leases, *filter, *known_pairs;
+	__u64 *control;
+	struct traffic *observed_traffic;
+	struct common *common; /* mapped by the skeleton */
 };
 
 /* Maps the arrays of loaded programs. 0 or negative errno; maps_done() is due in any case. */

@@ -18,19 +18,26 @@ DEFINE_CLEANUP(close_old_maps, struct old_maps *, old_maps_close)
 
 /* ---- the old sets ---- */
 
+static int old_open(const struct pins_path *folder, struct old_maps **ret)
+{
+	int error = old_maps_open(folder->text, ret);
+
+	if (error && error != -ENOENT)
+		message_say("cannot open the maps in %s: %s\n", folder->text, strerror(-error));
+	return error;
+}
+
 /* Of half a set everything has been taken: the one who let it go was killed over it. */
 static int old_find(struct migration *migration, const struct marker *programs, unsigned number)
 {
 	struct pins_path folder = pins_old_folder(migration->pin_dir, number);
 	struct old_maps *old;
-	int error = old_maps_open(folder.text, &old);
+	int error = old_open(&folder, &old);
 
 	if (error == -ENOENT)
 		return pins_old_drop(programs, migration->pin_dir, number);
-	if (error) {
-		message_say("cannot open the maps in %s: %s\n", folder.text, strerror(-error));
+	if (error)
 		return error;
-	}
 	old->number = number;
 	migration->old[migration->n++] = old;
 	return 0;
@@ -74,7 +81,7 @@ struct copy {
 
 static uint32_t lease_copy(struct copy *copy, uint64_t index)
 {
-	const struct old_array *words = &copy->old->leases;
+	const struct old_column *words = &copy->old->leases;
 
 	if (!index || index >= words->entries)
 		return 0;
@@ -87,13 +94,13 @@ static uint32_t lease_copy(struct copy *copy, uint64_t index)
 }
 
 /* Numbers are given anew: those of a larger set might not exist in a smaller one. */
-static uint32_t slot_copy(struct copy *copy, uint32_t slot)
+static uint32_t slot_copy(struct copy *copy, enum mark_kind kind, uint32_t slot)
 {
-	uint64_t word = old_maps_word(&copy->old->marks, slot);
+	uint64_t word = old_maps_word(&copy->old->words, slot);
 	uint64_t lease = lease_copy(copy, word >> WORD_LEASE_SHIFT);
 
-	shared_store(&copy->datapath->maps.marks[++copy->slots],
-		     (word & ((1ull << WORD_LEASE_SHIFT) - 1)) | lease << WORD_LEASE_SHIFT);
+	rows_write(&copy->datapath->rows, ++copy->slots, kind,
+		   (word & ((1ull << WORD_LEASE_SHIFT) - 1)) | lease << WORD_LEASE_SHIFT);
 	return copy->slots;
 }
 
@@ -117,7 +124,8 @@ static int entry_copy(const struct entry *entry, void *user)
 
 	if (!old_maps_read(copy->old, entry, &match, &slot))
 		return 0; /* no agent has made it */
-	table_batch_add(&copy->datapath->batch, copy->table, &match, slot_copy(copy, slot));
+	table_batch_add(&copy->datapath->batch, copy->table, &match,
+			slot_copy(copy, match.kind, slot));
 	return copy->datapath->batch.n < TABLE_BATCH ? 0 : batch_copy(copy);
 }
 
@@ -142,14 +150,13 @@ static int fits(const struct table *from, const struct table *to, const char *wh
 }
 
 /* Kinds and filter come from the entries, the pairs from the registry. */
-static void control_copy(const struct copy *copy)
+static void words_copy(const struct copy *copy)
 {
-	static const enum control_word words[] = {CONTROL_SHORTEST_PREFIX, CONTROL_OBSERVE,
-						  CONTROL_SINCE};
+	const struct maps *maps = &copy->datapath->maps;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		shared_store(&copy->datapath->maps.control[words[i]],
-			     old_maps_word(&copy->old->control, words[i]));
+	shared_store(&maps->common->shortest_prefix, copy->old->shortest_prefix);
+	shared_store(&maps->common->observe, copy->old->observe);
+	shared_store(&maps->control[CONTROL_SINCE], copy->old->since);
 }
 
 static int maps_copy(struct datapath *datapath, const struct old_maps *old)
@@ -167,7 +174,7 @@ static int maps_copy(struct datapath *datapath, const struct old_maps *old)
 	if (!error)
 		error = table_copy(&copy, &old->networks, &datapath->networks);
 	if (!error)
-		control_copy(&copy);
+		words_copy(&copy);
 	return error;
 }
 
@@ -175,7 +182,7 @@ int migration_copy(struct datapath *datapath)
 {
 	struct pins_path folder = pins_folder(datapath->migration.pin_dir);
 	cleanup(close_old_maps) struct old_maps *old = NULL;
-	int error = old_maps_open(folder.text, &old);
+	int error = old_open(&folder, &old);
 
 	return error ? error : maps_copy(datapath, old);
 }
@@ -223,7 +230,8 @@ static int entry_count(const struct entry *entry, void *user)
 		return 0;
 	slot = slot_now(count->datapath, entry);
 	if (slot)
-		old_maps_move(count->old, old, &count->datapath->maps.mark_traffic[slot]);
+		old_maps_move(&count->old->marked, old,
+			      &count->datapath->maps.marks[slot].traffic);
 	return 0;
 }
 
@@ -247,12 +255,14 @@ int migration_count_marks(struct datapath *datapath)
 
 static void totals_count(const struct maps *maps, const struct old_maps *old)
 {
+	struct common_stripe *stripe = maps->common->stripes;
+
 	for (uint32_t pair = 0; pair < PAIRS; pair++) {
-		old_maps_move_pair(&old->sent_traffic, pair, &maps->sent_traffic[pair]);
-		old_maps_move_pair(&old->observed_traffic, pair, &maps->observed_traffic[pair]);
+		old_maps_move(&old->sent, pair, &stripe->sent[pair]);
+		old_maps_move(&old->observed, pair, &maps->observed_traffic[pair]);
 	}
 	for (uint32_t ifindex = 0; ifindex < INTERFACES; ifindex++)
-		old_maps_move_interface(old, ifindex, &maps->interfaces[ifindex]);
+		old_maps_move_interface(old, ifindex, &stripe->interfaces[ifindex]);
 }
 
 static int old_leave(struct datapath *datapath, struct old_maps *old)

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -32,9 +33,11 @@ static int map_open(const char *folder, const char *name, struct bpf_map_info *i
 	return error;
 }
 
-/* Rows of another size than ours would be of a layout that nobody has described here. */
-static int array_open(const char *folder, const char *name, size_t row, struct old_array *array)
+/* Rows of another size would be of a layout that nobody has described here. */
+static int array_open(struct old_maps *maps, const char *folder, const char *name, size_t row,
+		      struct old_column *ret)
 {
+	struct old_array *array = maps->arrays;
 	struct bpf_map_info info = {0};
 	cleanup(close_fd) int fd = map_open(folder, name, &info);
 	size_t octets = (size_t)info.max_entries * info.value_size;
@@ -47,7 +50,11 @@ static int array_open(const char *folder, const char *name, size_t row, struct o
 	memory = mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
-	*array = (struct old_array){memory, octets, info.max_entries};
+	while (array->memory)
+		array++;
+	*array = (struct old_array){memory, octets};
+	*ret = (struct old_column){
+		.first = memory, .row = row, .entries = info.max_entries, .copies = 1};
 	return 0;
 }
 
@@ -86,31 +93,97 @@ static int table_open(const char *folder, const char *name, enum entry_kind kind
 	return table_each(table, count_entry, table);
 }
 
-static int maps_open(const char *folder, struct old_maps *maps)
+static void *item_at(const struct old_column *column, uint32_t entry, uint32_t copy)
 {
-	int error = array_open(folder, "control", sizeof(uint64_t), &maps->control);
+	return (char *)column->first + copy * column->copy + entry * column->row;
+}
+
+/* Copies of so many entries lie behind each other; how many the size tells. */
+static void divide(struct old_column *column, uint32_t entries)
+{
+	column->copies = entries ? column->entries / entries : 0;
+	column->entries = entries;
+	column->copy = entries * column->row;
+}
+
+/* Before version 5 what all packets share lay in maps of their own. */
+static int open_4(const char *folder, const struct old_column *control, struct old_maps *maps)
+{
+	enum { SHORTEST_PREFIX = 1, OBSERVE };
+	const size_t traffic = sizeof(struct traffic);
+	int error = array_open(maps, folder, "marks", sizeof(uint64_t), &maps->words);
 
 	if (!error)
-		error = table_open(folder, "matches", ENTRY_EXACT, &maps->matches);
+		error = array_open(maps, folder, "mark_traffic", traffic, &maps->marked);
+	if (!error)
+		error = array_open(maps, folder, "sent_traffic", traffic, &maps->sent);
+	if (!error)
+		error = array_open(maps, folder, "interfaces", sizeof(struct interface_traffic),
+				   &maps->interfaces);
+	if (error)
+		return error;
+	divide(&maps->marked, maps->words.entries);
+	divide(&maps->sent, PAIRS);
+	divide(&maps->interfaces, INTERFACES);
+	maps->shortest_prefix = old_maps_word(control, SHORTEST_PREFIX);
+	maps->observe = old_maps_word(control, OBSERVE);
+	return 0;
+}
+
+static void common_read(struct old_maps *maps, struct common *common)
+{
+	struct common_stripe *stripe = common->stripes;
+
+	maps->shortest_prefix = shared_load(&common->shortest_prefix);
+	maps->observe = shared_load(&common->observe);
+	maps->sent = (struct old_column){stripe->sent, sizeof(*stripe->sent), sizeof(*stripe),
+					 PAIRS, COUNTER_STRIPES};
+	maps->interfaces = (struct old_column){stripe->interfaces, sizeof(*stripe->interfaces),
+					       sizeof(*stripe), INTERFACES, COUNTER_STRIPES};
+}
+
+static int open_5(const char *folder, struct old_maps *maps)
+{
+	struct old_column common = {0};
+	int error = array_open(maps, folder, "marks", sizeof(struct mark_row), &maps->words);
+
+	if (!error)
+		error = array_open(maps, folder, "common", sizeof(struct common), &common);
+	if (error)
+		return error;
+	divide(&maps->words, maps->words.entries / COUNTER_STRIPES);
+	maps->marked = maps->words;
+	maps->marked.first = &((struct mark_row *)maps->words.first)->traffic;
+	common_read(maps, common.first);
+	return 0;
+}
+
+static int maps_open(const char *folder, struct old_maps *maps)
+{
+	struct old_column control = {0};
+	int error = array_open(maps, folder, "control", sizeof(uint64_t), &control);
+
+	if (error)
+		return error;
+	maps->version = old_maps_word(&control, CONTROL_VERSION);
+	maps->since = old_maps_word(&control, CONTROL_SINCE);
+	if (maps->version < ABI_VERSION_OLDEST || maps->version > ABI_VERSION)
+		return -EPROTO;
+	error = table_open(folder, "matches", ENTRY_EXACT, &maps->matches);
 	if (!error)
 		error = table_open(folder, "networks", ENTRY_NETWORK, &maps->networks);
 	if (!error)
-		error = array_open(folder, "marks", sizeof(uint64_t), &maps->marks);
+		error = array_open(maps, folder, "leases", sizeof(uint64_t), &maps->leases);
 	if (!error)
-		error = array_open(folder, "leases", sizeof(uint64_t), &maps->leases);
+		error = array_open(maps, folder, "observed_traffic", sizeof(struct traffic),
+				   &maps->observed);
 	if (!error)
-		error = array_open(folder, "mark_traffic", sizeof(struct traffic),
-				   &maps->mark_traffic);
-	if (!error)
-		error = array_open(folder, "sent_traffic", sizeof(struct traffic),
-				   &maps->sent_traffic);
-	if (!error)
-		error = array_open(folder, "observed_traffic", sizeof(struct traffic),
-				   &maps->observed_traffic);
-	if (!error)
-		error = array_open(folder, "interfaces", sizeof(struct interface_traffic),
-				   &maps->interfaces);
-	return error;
+		error = maps->version < 5 ? open_4(folder, &control, maps)
+					  : open_5(folder, maps);
+	if (error)
+		return error;
+	divide(&maps->observed, PAIRS);
+	return 0;
 }
 
 int old_maps_open(const char *folder, struct old_maps **ret)
@@ -124,8 +197,6 @@ int old_maps_open(const char *folder, struct old_maps **ret)
 	error = maps_open(folder, maps);
 	if (error)
 		return error;
-	maps->version = old_maps_word(&maps->control, CONTROL_VERSION);
-	maps->slots = maps->marks.entries;
 	*ret = take(maps);
 	return 0;
 }
@@ -138,17 +209,23 @@ void old_maps_close(struct old_maps *maps)
 		close(maps->matches.fd);
 	if (maps->networks.fd >= 0)
 		close(maps->networks.fd);
-	array_close(&maps->control);
-	array_close(&maps->marks);
-	array_close(&maps->leases);
-	array_close(&maps->mark_traffic);
-	array_close(&maps->sent_traffic);
-	array_close(&maps->observed_traffic);
-	array_close(&maps->interfaces);
+	for (size_t i = 0; i < OLD_ARRAYS; i++)
+		array_close(&maps->arrays[i]);
 	free(maps);
 }
 
-/* Version 3 has other tags. */
+/* The value of an entry in a hash of version 4. */
+static uint64_t entry_value_4(const struct exact_key *key, uint32_t slot)
+{
+	uint64_t word[5], hash;
+
+	memcpy(word, key, sizeof(word));
+	hash = word[0] * 0x9E3779B97F4A7C15 + word[1] * 0xD6E8FEB86659FD93 +
+	       word[2] * 0xBF58476D1CE4E5B9 + word[3] * 0x94D049BB133111EB +
+	       (word[4] + ((uint64_t)slot << 40)) * 0xC2B2AE3D27D4EB4F;
+	return hash >> 32 << ENTRY_TAG_SHIFT | slot;
+}
+
 bool old_maps_read(const struct old_maps *maps, const struct entry *entry,
 		   struct match *ret_match, uint32_t *ret_slot)
 {
@@ -156,21 +233,21 @@ bool old_maps_read(const struct old_maps *maps, const struct entry *entry,
 	uint32_t slot = entry->value & ENTRY_SLOT_MASK;
 	struct entry now = *entry;
 
-	if (slot >= maps->slots)
+	if (slot >= maps->words.entries)
 		return false;
-	if (entry->kind == ENTRY_EXACT) {
-		if (entry->value != entry_tagged_in((uint32_t)maps->version, key, slot))
+	if (entry->kind == ENTRY_EXACT && maps->version == 4) {
+		if (entry->value != entry_value_4(key, slot))
 			return false;
 		now.value = entry_tagged(key, slot);
 	}
 	return entry_read(&now, ret_match, ret_slot);
 }
 
-uint64_t old_maps_word(const struct old_array *array, uint32_t index)
+uint64_t old_maps_word(const struct old_column *column, uint32_t index)
 {
-	const uint64_t *words = array->memory;
+	const uint64_t *word = item_at(column, index, 0);
 
-	return index < array->entries ? shared_load(&words[index]) : 0;
+	return index < column->entries ? shared_load(word) : 0;
 }
 
 /* In one piece, while packets may still be counted in both. */
@@ -182,46 +259,35 @@ static void counter_move(__u64 *from, __u64 *to)
 		__atomic_fetch_add(to, counted, __ATOMIC_RELAXED);
 }
 
-/* Copies of an entry are a whole array apart; how many there are the map's size tells. */
-static void copies_move(const struct old_array *array, uint32_t entry, uint32_t apart,
-			struct traffic *to)
+void old_maps_move(const struct old_column *column, uint32_t entry, struct traffic *to)
 {
-	struct traffic *from = array->memory;
+	for (uint32_t copy = 0; copy < column->copies; copy++) {
+		struct traffic *from = item_at(column, entry, copy);
 
-	for (size_t i = entry; i < array->entries; i += apart) {
-		counter_move(&from[i].packets, &to->packets);
-		counter_move(&from[i].bytes, &to->bytes);
+		counter_move(&from->packets, &to->packets);
+		counter_move(&from->bytes, &to->bytes);
 	}
 }
 
 bool old_maps_has_counted(const struct old_maps *maps, uint32_t slot)
 {
-	const struct traffic *traffic = maps->mark_traffic.memory;
+	for (uint32_t copy = 0; copy < maps->marked.copies; copy++) {
+		const struct traffic *traffic = item_at(&maps->marked, slot, copy);
 
-	for (size_t i = slot; i < maps->mark_traffic.entries; i += maps->slots)
-		if (__atomic_load_n(&traffic[i].packets, __ATOMIC_RELAXED))
+		if (shared_load(&traffic->packets))
 			return true;
+	}
 	return false;
-}
-
-void old_maps_move(const struct old_maps *maps, uint32_t slot, struct traffic *to)
-{
-	copies_move(&maps->mark_traffic, slot, maps->slots, to);
-}
-
-void old_maps_move_pair(const struct old_array *array, uint32_t pair, struct traffic *to)
-{
-	copies_move(array, pair, PAIRS, to);
 }
 
 void old_maps_move_interface(const struct old_maps *maps, uint32_t ifindex,
 			     struct interface_traffic *to)
 {
-	struct interface_traffic *from = maps->interfaces.memory;
+	for (uint32_t copy = 0; copy < maps->interfaces.copies; copy++) {
+		struct interface_traffic *from = item_at(&maps->interfaces, ifindex, copy);
 
-	for (size_t i = ifindex; i < maps->interfaces.entries; i += INTERFACES) {
 		for (int verdict = 0; verdict < VERDICTS; verdict++)
-			counter_move(&from[i].packets[verdict], &to->packets[verdict]);
-		counter_move(&from[i].marked_bytes, &to->marked_bytes);
+			counter_move(&from->packets[verdict], &to->packets[verdict]);
+		counter_move(&from->marked_bytes, &to->marked_bytes);
 	}
 }

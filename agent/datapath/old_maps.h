@@ -16,16 +16,26 @@
 struct old_array {
 	void *memory;
 	size_t octets;
-	uint32_t entries;
 };
+
+/* A column of one. Items are `row` octets apart; counters have several copies of it. */
+struct old_column {
+	void *first;
+	size_t row, copy; /* octets from one to the next */
+	uint32_t entries, copies;
+};
+
+#define OLD_ARRAYS 8
 
 struct old_maps {
 	uint64_t version; /* of the layout */
 	unsigned number; /* in pins.h */
 	struct table matches, networks; /* own their descriptors; as many used as there are */
-	uint32_t slots;
-	struct old_array marks, leases, control;
-	struct old_array mark_traffic, sent_traffic, observed_traffic, interfaces;
+	uint64_t shortest_prefix, observe, since; /* as in abi.h */
+	struct old_array arrays[OLD_ARRAYS];
+	struct old_column words, leases; /* of 64 bits */
+	struct old_column marked, sent, observed; /* of struct traffic */
+	struct old_column interfaces; /* of struct interface_traffic */
 };
 
 /* Opens the set in this folder. 0; -ENOENT: it is none, or half a one; or what the kernel
@@ -37,15 +47,14 @@ void old_maps_close(struct old_maps *maps);
 bool old_maps_read(const struct old_maps *maps, const struct entry *entry,
 		   struct match *ret_match, uint32_t *ret_slot);
 
-/* Words of it; 0 where the index is beyond its end. */
-uint64_t old_maps_word(const struct old_array *array, uint32_t index);
+/* The word there; 0 where the index is beyond the end. */
+uint64_t old_maps_word(const struct old_column *column, uint32_t index);
 
 /* Has anything been counted for this slot since it was moved? */
 bool old_maps_has_counted(const struct old_maps *maps, uint32_t slot);
 
-/* Move what was counted for a slot, a pair or an interface to other counters. */
-void old_maps_move(const struct old_maps *maps, uint32_t slot, struct traffic *to);
-void old_maps_move_pair(const struct old_array *array, uint32_t pair, struct traffic *to);
+/* Move what was counted there to other counters. */
+void old_maps_move(const struct old_column *column, uint32_t entry, struct traffic *to);
 void old_maps_move_interface(const struct old_maps *maps, uint32_t ifindex,
 			     struct interface_traffic *to);
 

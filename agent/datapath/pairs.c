@@ -11,12 +11,21 @@ static uint32_t pair_of(uint16_t experiment, uint8_t activity)
 	return label_pair(scitag_encode(experiment, activity));
 }
 
-static struct traffic_count pair_sum(const struct traffic *counters, uint32_t pair)
+static struct traffic_count sent_sum(const struct datapath *datapath, uint32_t pair)
 {
 	struct traffic_count sum = {0};
 
 	for (uint32_t stripe = 0; stripe < COUNTER_STRIPES; stripe++)
-		counters_add(&sum, &counters[stripe * PAIRS + pair]);
+		counters_add(&sum, &datapath->maps.common->stripes[stripe].sent[pair]);
+	return sum;
+}
+
+static struct traffic_count observed_sum(const struct datapath *datapath, uint32_t pair)
+{
+	struct traffic_count sum = {0};
+
+	for (uint32_t stripe = 0; stripe < COUNTER_STRIPES; stripe++)
+		counters_add(&sum, &datapath->maps.observed_traffic[stripe * PAIRS + pair]);
 	return sum;
 }
 
@@ -34,20 +43,20 @@ struct pair_count datapath_pair(const struct datapath *datapath, uint16_t experi
 	uint32_t pair = pair_of(experiment, activity);
 
 	return (struct pair_count){
-		.sent = pair_sum(datapath->maps.sent_traffic, pair),
-		.observed = pair_sum(datapath->maps.observed_traffic, pair),
+		.sent = sent_sum(datapath, pair),
+		.observed = observed_sum(datapath, pair),
 	};
 }
 
 struct traffic_count datapath_observed_other(const struct datapath *datapath)
 {
-	return pair_sum(datapath->maps.observed_traffic, PAIR_OTHER);
+	return observed_sum(datapath, PAIR_OTHER);
 }
 
 void datapath_observe(struct datapath *datapath, bool on)
 {
 	datapath->observing = on;
-	shared_store(&datapath->maps.control[CONTROL_OBSERVE], on);
+	shared_store(&datapath->maps.common->observe, on);
 }
 
 int datapath_observer(const struct datapath *datapath, int has_ethernet_header)

@@ -18,9 +18,17 @@
 #include "datapath/message.h"
 #include "failpoint.h"
 
-#define PINS 12
+/* As many as the present layout has, the first of pins_names. */
+#define PINS 10
 
-#define CONTROL "control"
+/* In the order of pinning. */
+const char *const pins_names[] = {
+	"matches", "networks", "marks", "leases", "filter", "observed_traffic", "known_pairs",
+	"common", "stages", "control",
+	/* before version 5 */
+	"mark_traffic", "sent_traffic", "interfaces", "writers", NULL};
+
+#define CONTROL pins_names[PINS - 1]
 
 enum { PRESENT, NEW, OLD }; /* and so on */
 
@@ -74,22 +82,15 @@ static struct pins pins_of(const struct marker *programs, struct pins_path folde
 	return (struct pins){
 		.maps = {programs->maps.matches, programs->maps.networks, programs->maps.marks,
 			 programs->maps.leases, programs->maps.filter,
-			 programs->maps.mark_traffic, programs->maps.sent_traffic,
 			 programs->maps.observed_traffic, programs->maps.known_pairs,
-			 programs->maps.interfaces, programs->maps.writers,
-			 programs->maps.control},
+			 programs->maps.bss, programs->maps.stages, programs->maps.control},
 		.folder = folder,
 	};
 }
 
-static const struct bpf_map *control_of(const struct pins *pins)
+static struct pins_path pin_of(const struct pins *pins, int i)
 {
-	return pins->maps[PINS - 1];
-}
-
-static struct pins_path pin_of(const struct pins *pins, const struct bpf_map *map)
-{
-	return path_of(pins->folder.text, bpf_map__name(map));
+	return path_of(pins->folder.text, pins_names[i]);
 }
 
 static int fail(int error, const char *what, const char *path)
@@ -142,15 +143,24 @@ static int is_complete(const struct pins_path *folder)
 
 /* ---- sets ---- */
 
+static int pin_remove(const struct pins *pins, int i)
+{
+	struct pins_path path = pin_of(pins, i);
+
+	return unlink(path.text) && errno != ENOENT ? fail(-errno, "remove", path.text) : 0;
+}
+
 /* Backwards: control goes first. What else somebody may have put there stays. */
 static int set_remove(const struct pins *pins)
 {
-	for (int i = PINS - 1; i >= 0; i--) {
-		struct pins_path path = pin_of(pins, pins->maps[i]);
+	int error = 0;
 
-		if (unlink(path.text) && errno != ENOENT)
-			return fail(-errno, "remove", path.text);
-	}
+	for (int i = PINS - 1; i >= 0 && !error; i--)
+		error = pin_remove(pins, i);
+	for (int i = PINS; pins_names[i] && !error; i++)
+		error = pin_remove(pins, i);
+	if (error)
+		return error;
 	if (rmdir(pins->folder.text) && errno != ENOENT)
 		return fail(-errno, "remove", pins->folder.text);
 	return 0;
@@ -161,7 +171,7 @@ static int set_make(const struct pins *pins)
 	int error = folder_make(pins->folder.text);
 
 	for (int i = 0; i < PINS && !error; i++) {
-		struct pins_path path = pin_of(pins, pins->maps[i]);
+		struct pins_path path = pin_of(pins, i);
 
 		FAILPOINT("while-pinning");
 		error = bpf_obj_pin(bpf_map__fd(pins->maps[i]), path.text);
@@ -197,12 +207,28 @@ static int sets_recover(const struct marker *programs, const char *dir, bool *re
 
 /* ---- does it fit? ---- */
 
-static int version_read(const struct pins *pins, int control, uint64_t *ret)
+static int pin_open(const struct pins *pins, int i)
 {
+	struct pins_path path = pin_of(pins, i);
+	int fd = bpf_obj_get(path.text);
+
+	if (fd == -ENOENT) {
+		message_say("%s is missing\n", path.text);
+		return -EPROTO;
+	}
+	return fd < 0 ? fail(fd, "open", path.text) : fd;
+}
+
+static int version_read(const struct pins *pins, uint64_t *ret)
+{
+	cleanup(close_fd) int control = pin_open(pins, PINS - 1);
 	const uint32_t index = CONTROL_VERSION;
 	uint64_t version = 1; /* that one did not say it */
-	int error = bpf_map_lookup_elem(control, &index, &version);
+	int error;
 
+	if (control < 0)
+		return control;
+	error = bpf_map_lookup_elem(control, &index, &version);
 	if (error && error != -ENOENT)
 		return fail(error, "read control in", pins->folder.text);
 	*ret = version;
@@ -230,23 +256,10 @@ static bool is_alike(const struct bpf_map *map, const struct bpf_map_info *info)
 	       info->max_entries == bpf_map__max_entries(map);
 }
 
-static int pin_open(const struct pins *pins, const struct bpf_map *map)
+/* A map of another size clears *fits. */
+static int pin_check(const struct pins *pins, int i, bool *fits)
 {
-	struct pins_path path = pin_of(pins, map);
-	int fd = bpf_obj_get(path.text);
-
-	if (fd == -ENOENT) {
-		message_say("%s is missing\n", path.text);
-		return -EPROTO;
-	}
-	return fd < 0 ? fail(fd, "open", path.text) : fd;
-}
-
-/* A map of another size clears *fits; *version is that of `control`. */
-static int pin_check(const struct pins *pins, const struct bpf_map *map, uint64_t *version,
-		     bool *fits)
-{
-	cleanup(close_fd) int fd = pin_open(pins, map);
+	cleanup(close_fd) int fd = pin_open(pins, i);
 	struct bpf_map_info info = {0};
 	uint32_t length = sizeof(info);
 	int error;
@@ -255,22 +268,24 @@ static int pin_check(const struct pins *pins, const struct bpf_map *map, uint64_
 		return fd;
 	error = bpf_obj_get_info_by_fd(fd, &info, &length);
 	if (error)
-		return fail(error, "look at", bpf_map__name(map));
-	*fits = *fits && is_alike(map, &info);
-	return map == control_of(pins) ? version_read(pins, fd, version) : 0;
+		return fail(error, "look at", pins_names[i]);
+	*fits = *fits && is_alike(pins->maps[i], &info);
+	return 0;
 }
 
 static int set_check(const struct pins *pins, bool *ret_fits)
 {
 	uint64_t version = 0;
 	bool fits = true;
-	int error = 0;
+	int error = version_read(pins, &version);
 
-	for (int i = PINS - 1; i >= 0 && !error; i--)
-		error = pin_check(pins, pins->maps[i], &version, &fits);
 	if (!error)
 		error = version_check(pins, version);
-	*ret_fits = fits && version == ABI_VERSION;
+	if (error || version != ABI_VERSION)
+		return error;
+	for (int i = 0; i < PINS && !error; i++)
+		error = pin_check(pins, i, &fits);
+	*ret_fits = fits;
 	return error;
 }
 
@@ -279,7 +294,7 @@ static int set_reuse(const struct pins *pins)
 	int error = 0;
 
 	for (int i = 0; i < PINS && !error; i++) {
-		cleanup(close_fd) int fd = pin_open(pins, pins->maps[i]);
+		cleanup(close_fd) int fd = pin_open(pins, i);
 
 		error = fd < 0 ? fd : bpf_map__reuse_fd(pins->maps[i], fd);
 	}

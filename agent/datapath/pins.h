@@ -23,10 +23,13 @@ struct marker; /* the skeleton */
 /* The names of all these folders; NULL at the end. */
 extern const char *const pins_folders[];
 
+/* The names of maps in them, of every layout since ABI_VERSION_OLDEST; NULL at the end. */
+extern const char *const pins_names[];
+
 enum pins_found {
 	PINS_NONE,
 	PINS_FIT, /* of the layout and the sizes of these programs */
-	PINS_OTHER, /* of an older layout or other sizes */
+	PINS_OTHER, /* of an older layout, then whole or not; or of other sizes */
 };
 
 struct pins_path {

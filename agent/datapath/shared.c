@@ -5,6 +5,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+unsigned shared_repair(__u64 *word, uint64_t value)
+{
+	if (shared_load(word) == value)
+		return 0;
+	shared_store(word, value);
+	return 1;
+}
+
 /* The barrier waits for an RCU grace period, which is just that; kernels with nohz_full
  * refuse it. */
 void shared_wait(void)

@@ -6,6 +6,7 @@
 #ifndef WAYMARK_SHARED_H
 #define WAYMARK_SHARED_H
 
+#include <linux/types.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -15,15 +16,12 @@
  * was read before. */
 #define SHARED_GRACE_NS 1000000000ull
 
-static inline void shared_store(uint64_t *word, uint64_t value)
-{
-	__atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
+/* Of any type of 64 bits: compiler and kernel do not agree on its name. */
+#define shared_store(word, value) __atomic_store_n(word, value, __ATOMIC_RELEASE)
+#define shared_load(word) __atomic_load_n(word, __ATOMIC_RELAXED)
 
-static inline uint64_t shared_load(const uint64_t *word)
-{
-	return __atomic_load_n(word, __ATOMIC_RELAXED);
-}
+/* Stores a word where there is another. Returns how many it has stored. */
+unsigned shared_repair(__u64 *word, uint64_t value);
 
 /* ns since some time; the clock of SHARED_GRACE_NS. */
 static inline uint64_t shared_now(void)

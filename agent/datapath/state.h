@@ -12,12 +12,14 @@
 #include "datapath/leases.h"
 #include "datapath/maps.h"
 #include "datapath/migration.h"
+#include "datapath/rows.h"
 #include "datapath/slots.h"
 #include "datapath/table.h"
 
 struct datapath {
 	struct marker *programs;
 	struct maps maps;
+	struct rows rows;
 	uint32_t slot_count;
 	struct slots slots;
 	struct filter filter;
@@ -36,13 +38,10 @@ static inline struct table *table_of(struct datapath *datapath, const struct mat
 	return match->kind == MARK_NETWORK ? &datapath->networks : &datapath->matches;
 }
 
-/* Sets the counters of a slot that no packet sees yet. */
-void counters_start(struct datapath *datapath, uint32_t slot, struct traffic_count count);
-
 void counters_add(struct traffic_count *sum, const struct traffic *traffic);
 
-/* Makes the programs of this agent the ones that packets are written by. 0 or negative
- * errno. */
-int writer_plug(const struct marker *programs);
+/* Makes the program of this agent the one that packets go on with. 0 or negative errno. */
+int stage_plug(const struct marker *programs, enum stage stage);
+int stage_program(const struct marker *programs, enum stage stage);
 
 #endif

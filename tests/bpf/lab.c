@@ -15,12 +15,11 @@ void lab_size(struct marker *marker)
 {
 	bpf_map__set_max_entries(marker->maps.matches, LAB_SLOTS);
 	bpf_map__set_max_entries(marker->maps.networks, LAB_SLOTS);
-	bpf_map__set_max_entries(marker->maps.marks, LAB_SLOTS);
+	bpf_map__set_max_entries(marker->maps.marks, LAB_SLOTS * COUNTER_STRIPES);
 	bpf_map__set_max_entries(marker->maps.leases, LAB_LEASES);
 	bpf_map__set_max_entries(marker->maps.filter, LAB_FILTER_WORDS);
-	bpf_map__set_max_entries(marker->maps.mark_traffic, LAB_SLOTS * COUNTER_STRIPES);
 	marker->rodata->slots = LAB_SLOTS;
-	marker->rodata->filter_bucket_mask = LAB_FILTER_WORDS * FILTER_BUCKETS_PER_WORD - 1;
+	marker->rodata->filter_shift = 64 - LAB_FILTER_BITS;
 }
 
 static size_t mapped_size(const struct bpf_map *map)
@@ -40,21 +39,23 @@ static void *map_memory(const struct bpf_map *map)
 	return memory;
 }
 
-void lab_plug_writer(struct lab *lab)
+void lab_plug(struct lab *lab, enum stage stage)
 {
-	uint32_t key = 0;
-	uint32_t program = (uint32_t)bpf_program__fd(lab->marker->progs.write_mark);
+	const struct marker *marker = lab->marker;
+	uint32_t key = stage;
+	int program = bpf_program__fd(stage == STAGE_WRITE ? marker->progs.write_mark
+							   : marker->progs.mark_networks);
 
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(lab->marker->maps.writers), &key,
-					     &program, BPF_ANY),
-			 0);
+	assert_int_equal(
+		bpf_map_update_elem(bpf_map__fd(marker->maps.stages), &key, &program, BPF_ANY),
+		0);
 }
 
-void lab_unplug_writer(struct lab *lab)
+void lab_unplug(struct lab *lab, enum stage stage)
 {
-	uint32_t key = 0;
+	uint32_t key = stage;
 
-	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(lab->marker->maps.writers), &key), 0);
+	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(lab->marker->maps.stages), &key), 0);
 }
 
 void lab_open(struct lab *lab)
@@ -72,15 +73,13 @@ void lab_open(struct lab *lab)
 		.marks = map_memory(marker->maps.marks),
 		.leases = map_memory(marker->maps.leases),
 		.filter = map_memory(marker->maps.filter),
-		.control = map_memory(marker->maps.control),
 		.known_pairs = map_memory(marker->maps.known_pairs),
-		.mark_traffic = map_memory(marker->maps.mark_traffic),
-		.sent_traffic = map_memory(marker->maps.sent_traffic),
 		.observed_traffic = map_memory(marker->maps.observed_traffic),
-		.interfaces = map_memory(marker->maps.interfaces),
+		.common = &marker->bss->common,
 	};
 	lab->leases[0] = LEASE_NEVER;
-	lab_plug_writer(lab);
+	lab_plug(lab, STAGE_WRITE);
+	lab_plug(lab, STAGE_NETWORK);
 }
 
 void lab_close(struct lab *lab)
@@ -88,12 +87,8 @@ void lab_close(struct lab *lab)
 	munmap(lab->marks, mapped_size(lab->marker->maps.marks));
 	munmap(lab->leases, mapped_size(lab->marker->maps.leases));
 	munmap(lab->filter, mapped_size(lab->marker->maps.filter));
-	munmap(lab->control, mapped_size(lab->marker->maps.control));
 	munmap(lab->known_pairs, mapped_size(lab->marker->maps.known_pairs));
-	munmap(lab->mark_traffic, mapped_size(lab->marker->maps.mark_traffic));
-	munmap(lab->sent_traffic, mapped_size(lab->marker->maps.sent_traffic));
 	munmap(lab->observed_traffic, mapped_size(lab->marker->maps.observed_traffic));
-	munmap(lab->interfaces, mapped_size(lab->marker->maps.interfaces));
 	marker__destroy(lab->marker);
 }
 
@@ -116,11 +111,8 @@ static void lab_empty(struct lab *lab)
 	map_empty(lab->marker->maps.networks);
 	array_empty(lab->marker->maps.marks, lab->marks);
 	array_empty(lab->marker->maps.filter, lab->filter);
-	array_empty(lab->marker->maps.control, lab->control);
-	array_empty(lab->marker->maps.mark_traffic, lab->mark_traffic);
-	array_empty(lab->marker->maps.sent_traffic, lab->sent_traffic);
 	array_empty(lab->marker->maps.observed_traffic, lab->observed_traffic);
-	array_empty(lab->marker->maps.interfaces, lab->interfaces);
+	memset(lab->common, 0, sizeof(*lab->common));
 }
 
 static void exact_insert(struct lab *lab, const struct lab_mark *mark, uint32_t slot)
@@ -162,7 +154,7 @@ static void filter_set(struct lab *lab, const uint8_t address[16], unsigned leng
 	for (unsigned bit = 0; bit < length; bit++)
 		masked[bit / 8] |= address[bit / 8] & 0x80 >> bit % 8;
 	memcpy(half, masked, sizeof(half));
-	bucket = filter_hash(half[0], half[1]) % (LAB_FILTER_WORDS * FILTER_BUCKETS_PER_WORD);
+	bucket = (uint32_t)(address_hash(half[0], half[1]) >> (64 - LAB_FILTER_BITS));
 	lab->filter[bucket / FILTER_BUCKETS_PER_WORD] |=
 		(uint64_t)kind << bucket % FILTER_BUCKETS_PER_WORD * FILTER_BITS;
 }
@@ -177,13 +169,19 @@ static uint64_t shortest_prefix(const struct lab_mark marks[], size_t n)
 	return shortest;
 }
 
+void lab_set_word(struct lab *lab, uint32_t slot, uint64_t word)
+{
+	for (uint32_t stripe = 0; stripe < COUNTER_STRIPES; stripe++)
+		lab->marks[stripe * LAB_SLOTS + slot].word = word;
+}
+
 void lab_program(struct lab *lab, const struct lab_mark marks[], size_t n)
 {
 	uint64_t shortest = shortest_prefix(marks, n);
 
 	assert_true(n < LAB_SLOTS);
 	lab_empty(lab);
-	lab->control[CONTROL_SHORTEST_PREFIX] = shortest;
+	lab->common->shortest_prefix = shortest;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct lab_mark *mark = &marks[i];
 		bool is_network = mark->kind == FILTER_NETWORK;
@@ -191,8 +189,8 @@ void lab_program(struct lab *lab, const struct lab_mark marks[], size_t n)
 		(is_network ? prefix_insert : exact_insert)(lab, mark, i + 1);
 		filter_set(lab, mark->destination, is_network ? (unsigned)shortest : 128,
 			   mark->kind);
-		lab->marks[i + 1] = mark->word;
-		lab->control[CONTROL_KINDS] |= mark->kind;
+		lab_set_word(lab, i + 1, mark->word);
+		lab->common->kinds |= mark->kind;
 	}
 }
 
@@ -244,35 +242,41 @@ uint64_t lab_jiffies(struct lab *lab, uint64_t *boottime)
 	struct frame frame = {.length = 64};
 
 	lab_run(bpf_program__fd(lab->marker->progs.read_clock), &frame, NULL);
-	*boottime = lab->marker->bss->clock_boottime;
-	return lab->marker->bss->clock_jiffies;
+	*boottime = lab->marker->data_clock->clock_boottime;
+	return lab->marker->data_clock->clock_jiffies;
 }
 
-static struct traffic stripes_sum(const struct traffic *counters, uint32_t entries,
-				  uint32_t entry)
+static void traffic_add(struct traffic *sum, const struct traffic *traffic)
 {
-	struct traffic sum = {0};
-
-	for (uint32_t stripe = 0; stripe < COUNTER_STRIPES; stripe++) {
-		sum.packets += counters[stripe * entries + entry].packets;
-		sum.bytes += counters[stripe * entries + entry].bytes;
-	}
-	return sum;
+	sum->packets += traffic->packets;
+	sum->bytes += traffic->bytes;
 }
 
 struct traffic lab_mark_count(const struct lab *lab, uint32_t slot)
 {
-	return stripes_sum(lab->mark_traffic, LAB_SLOTS, slot);
+	struct traffic sum = {0};
+
+	for (uint32_t stripe = 0; stripe < COUNTER_STRIPES; stripe++)
+		traffic_add(&sum, &lab->marks[stripe * LAB_SLOTS + slot].traffic);
+	return sum;
 }
 
 struct traffic lab_sent(const struct lab *lab, uint32_t pair)
 {
-	return stripes_sum(lab->sent_traffic, PAIRS, pair);
+	struct traffic sum = {0};
+
+	for (uint32_t stripe = 0; stripe < COUNTER_STRIPES; stripe++)
+		traffic_add(&sum, &lab->common->stripes[stripe].sent[pair]);
+	return sum;
 }
 
 struct traffic lab_observed(const struct lab *lab, uint32_t pair)
 {
-	return stripes_sum(lab->observed_traffic, PAIRS, pair);
+	struct traffic sum = {0};
+
+	for (uint32_t stripe = 0; stripe < COUNTER_STRIPES; stripe++)
+		traffic_add(&sum, &lab->observed_traffic[stripe * PAIRS + pair]);
+	return sum;
 }
 
 struct interface_traffic lab_interface(const struct lab *lab, uint32_t ifindex)
@@ -281,7 +285,7 @@ struct interface_traffic lab_interface(const struct lab *lab, uint32_t ifindex)
 
 	for (uint32_t stripe = 0; stripe < COUNTER_STRIPES; stripe++) {
 		const struct interface_traffic *one =
-			&lab->interfaces[stripe * INTERFACES + ifindex];
+			&lab->common->stripes[stripe].interfaces[ifindex];
 
 		for (int verdict = 0; verdict < VERDICTS; verdict++)
 			sum.packets[verdict] += one->packets[verdict];

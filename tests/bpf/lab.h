@@ -15,16 +15,18 @@
 #include "frame.h"
 
 #define LAB_SLOTS 1024u
-#define LAB_FILTER_WORDS 64u
+#define LAB_FILTER_BITS 10 /* of the number of a bucket */
+#define LAB_FILTER_WORDS ((1u << LAB_FILTER_BITS) / FILTER_BUCKETS_PER_WORD)
 #define LAB_LEASES LAB_SLOTS
 
 struct marker;
 
 struct lab {
 	struct marker *marker; /* the skeleton */
-	uint64_t *marks, *leases, *filter, *control, *known_pairs;
-	struct traffic *mark_traffic, *sent_traffic, *observed_traffic;
-	struct interface_traffic *interfaces;
+	struct mark_row *marks;
+	uint64_t *leases, *filter, *known_pairs;
+	struct traffic *observed_traffic;
+	struct common *common;
 };
 
 /* What a mark matches, by kind as abi.h has it, and the word that it writes. */
@@ -46,6 +48,9 @@ void lab_close(struct lab *lab);
 
 /* Makes these marks the only ones: marks[i] gets slot i + 1. Counters go to zero. */
 void lab_program(struct lab *lab, const struct lab_mark marks[], size_t n);
+
+/* Sets the word of a slot, 0: it is free. */
+void lab_set_word(struct lab *lab, uint32_t slot, uint64_t word);
 
 /* What one packet became. */
 struct outcome {
@@ -74,7 +79,7 @@ struct traffic lab_observed(const struct lab *lab, uint32_t pair);
 struct interface_traffic lab_interface(const struct lab *lab, uint32_t ifindex);
 
 /* Without a writer every write fails. */
-void lab_unplug_writer(struct lab *lab);
-void lab_plug_writer(struct lab *lab);
+void lab_unplug(struct lab *lab, enum stage stage);
+void lab_plug(struct lab *lab, enum stage stage);
 
 #endif

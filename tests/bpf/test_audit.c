@@ -106,12 +106,23 @@ static void entries_that_lead_elsewhere(void **state)
 static void words_that_were_overwritten(void **state)
 {
 	(void)state;
-	datapath->maps.marks[expected[3].slot] = 0;
-	datapath->maps.marks[expected[8].slot] ^= 1;
+	datapath->maps.marks[expected[3].slot].word = 0;
+	datapath->maps.marks[expected[8].slot].word ^= 1;
 	datapath->maps.leases[expected[8].lease] = 1;
 	datapath->maps.leases[0] = 1;
 	assert_int_equal(marks_label(datapath_program(datapath, true), host_of(8)), 0);
 	expect_repairs(4);
+}
+
+/* Whatever CPU meets them: those of a FLOW are looked up in the first row only. */
+static void words_of_all_stripes(void **state)
+{
+	(void)state;
+	for (uint32_t stripe = 0; stripe < COUNTER_STRIPES; stripe++)
+		for (uint32_t i = 0; i < 4; i++) /* one of each kind */
+			datapath->maps.marks[stripe * datapath->slot_count + expected[i].slot]
+				.word = 1;
+	expect_repairs(2 * 1 + 2 * COUNTER_STRIPES);
 }
 
 static void filter_words_that_were_cleared(void **state)
@@ -119,44 +130,43 @@ static void filter_words_that_were_cleared(void **state)
 	int repairs;
 
 	(void)state;
-	memset(datapath->maps.filter, 0, (datapath->filter.bucket_mask + 1) / 2);
+	memset(datapath->maps.filter, 0, datapath->filter.buckets / 2);
 	assert_int_equal(marks_label(datapath_program(datapath, true), host_of(8)), 0);
 	repairs = datapath_audit(datapath, expected, MARKS);
 	assert_in_range(repairs, MARKS / 2, MARKS); /* some share a bit */
 	expect_repairs(0);
 }
 
-static void control_words_that_were_changed(void **state)
+static void common_words_that_were_changed(void **state)
 {
 	(void)state;
-	datapath->maps.control[CONTROL_KINDS] = 0;
-	datapath->maps.control[CONTROL_SHORTEST_PREFIX] = 10;
-	datapath->maps.control[CONTROL_OBSERVE] = 1;
+	datapath->maps.common->kinds = 0;
+	datapath->maps.common->shortest_prefix = 10;
+	datapath->maps.common->observe = 1;
 	datapath->maps.control[CONTROL_VERSION] = 0;
 	expect_repairs(4);
 }
 
-static void a_writer_that_was_unplugged(void **state)
+static void stages_that_were_unplugged(void **state)
 {
-	const uint32_t first = 0;
+	int stages = bpf_map__fd(datapath->programs->maps.stages);
 
 	(void)state;
-	assert_int_equal(
-		bpf_map_delete_elem(bpf_map__fd(datapath->programs->maps.writers), &first), 0);
+	for (uint32_t stage = 0; stage < STAGES; stage++)
+		assert_int_equal(bpf_map_delete_elem(stages, &stage), 0);
 	assert_int_equal(marks_label(datapath_program(datapath, true), host_of(8)), 0);
-	expect_repairs(1);
+	expect_repairs(STAGES);
 }
 
-static void a_writer_that_is_not_ours(void **state)
+static void stages_that_are_not_ours(void **state)
 {
-	const uint32_t first = 0;
+	int stages = bpf_map__fd(datapath->programs->maps.stages);
 	int other = bpf_program__fd(datapath->programs->progs.read_clock);
 
 	(void)state;
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(datapath->programs->maps.writers),
-					     &first, &other, BPF_ANY),
-			 0);
-	expect_repairs(1);
+	for (uint32_t stage = 0; stage < STAGES; stage++)
+		assert_int_equal(bpf_map_update_elem(stages, &stage, &other, BPF_ANY), 0);
+	expect_repairs(STAGES);
 }
 
 static void expectations_must_be_true(void **state)
@@ -263,10 +273,11 @@ int main(void)
 		TEST(entries_that_were_deleted),
 		TEST(entries_that_lead_elsewhere),
 		TEST(words_that_were_overwritten),
+		TEST(words_of_all_stripes),
 		TEST(filter_words_that_were_cleared),
-		TEST(control_words_that_were_changed),
-		TEST(a_writer_that_was_unplugged),
-		TEST(a_writer_that_is_not_ours),
+		TEST(common_words_that_were_changed),
+		TEST(stages_that_were_unplugged),
+		TEST(stages_that_are_not_ours),
 		TEST(expectations_must_be_true),
 		TEST(entries_that_were_added),
 		TEST(a_cursor_survives_removals),

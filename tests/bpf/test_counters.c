@@ -162,19 +162,29 @@ static void test_dscp_counts_under_no_pair(void **state)
 		expect_traffic(lab_sent(*state, pair), 0, 0);
 }
 
-static void test_failed_write_counts_for_no_mark(void **state)
+static void expect_failure(struct lab *lab, struct lab_mark mark, enum stage missing)
 {
 	struct ends ends = usual();
 	struct frame frame = frame_plain(&ends, IPPROTO_TCP);
 
-	program_one(*state, mark_host(TARGET, word_raw(0xABCDE)));
-	lab_unplug_writer(*state);
-	expect_untouched(lab_mark_l2(*state), &frame);
-	lab_plug_writer(*state);
-	expect_verdict(*state, VERDICT_WRITE_FAILED, 1);
-	expect_verdict(*state, VERDICT_MARKED, 0);
-	expect_traffic(lab_mark_count(*state, 1), 0, 0);
-	expect_traffic(lab_sent(*state, label_pair(0xABCDE)), 0, 0);
+	program_one(lab, mark);
+	lab_unplug(lab, missing);
+	expect_untouched(lab_mark_l2(lab), &frame);
+	lab_plug(lab, missing);
+	expect_verdict(lab, VERDICT_WRITE_FAILED, 1);
+	expect_verdict(lab, VERDICT_MARKED, 0);
+	expect_traffic(lab_mark_count(lab, 1), 0, 0);
+	expect_traffic(lab_sent(lab, label_pair(0xABCDE)), 0, 0);
+	assert_int_equal(lab_interface(lab, LOOPBACK).marked_bytes, 0);
+}
+
+static void test_failed_write_counts_for_no_mark(void **state)
+{
+	expect_failure(*state, mark_host(TARGET, word_raw(0xABCDE)), STAGE_WRITE);
+	expect_failure(*state, mark_network("2001:db8:2:3::", 64, word_raw(0xABCDE)),
+		       STAGE_WRITE);
+	expect_failure(*state, mark_network("2001:db8:2:3::", 64, word_raw(0xABCDE)),
+		       STAGE_NETWORK);
 }
 
 static void test_verdicts_add_up(void **state)
@@ -251,13 +261,13 @@ static void test_stripes(void **state)
 			continue;
 		program_one(lab, mark_host(TARGET, word_raw(1)));
 		run_on(cpu, lab_mark_l2(lab), &frame);
-		assert_int_equal(lab->mark_traffic[stripe * LAB_SLOTS + 1].packets, 1);
+		assert_int_equal(lab->marks[stripe * LAB_SLOTS + 1].traffic.packets, 1);
 		program_one(lab, mark_network("2001:db8:2:3::", 64, word_raw(1)));
 		run_on(cpu, lab_mark_l2(lab), &frame);
-		assert_int_equal(lab->mark_traffic[stripe * LAB_SLOTS + 1].packets, 1);
+		assert_int_equal(lab->marks[stripe * LAB_SLOTS + 1].traffic.packets, 1);
 		program_one(lab, mark_endpoint(TARGET, IPPROTO_TCP, 5000, word_raw(1)));
 		run_on(cpu, lab_mark_l2(lab), &frame);
-		assert_int_equal(lab->mark_traffic[1].packets, 1);
+		assert_int_equal(lab->marks[1].traffic.packets, 1);
 	}
 }
 

@@ -166,41 +166,52 @@ static void crowd_insert(uint32_t lease)
 	free(matches);
 }
 
-static uint64_t *words_copy(const uint64_t *words)
+static void *copy_of(const void *memory, size_t size)
 {
-	size_t size = datapath->slot_count * sizeof(*words);
-	uint64_t *copy = malloc(size);
+	void *copy = malloc(size);
 
 	assert_non_null(copy);
-	memcpy(copy, words, size);
+	memcpy(copy, memory, size);
 	return copy;
 }
 
-static size_t words_changed(uint64_t *copy, const uint64_t *words)
+static size_t leases_changed(const uint64_t *copy)
 {
 	size_t changed = 0;
 
 	for (uint32_t i = 0; i < datapath->slot_count; i++)
-		changed += copy[i] != words[i];
-	free(copy);
+		changed += copy[i] != datapath->maps.leases[i];
+	return changed;
+}
+
+static size_t marks_changed(const struct mark_row *copy)
+{
+	size_t changed = 0;
+
+	for (uint32_t i = 0; i < datapath->slot_count * COUNTER_STRIPES; i++)
+		changed += copy[i].word != datapath->maps.marks[i].word;
 	return changed;
 }
 
 static void one_store_renews_any_number(void **state)
 {
 	uint32_t lease = lease_take();
-	uint64_t *leases, *marks;
+	struct mark_row *marks;
+	uint64_t *leases;
 
 	(void)state;
 	crowd_insert(lease);
 	datapath_lease_set(datapath, lease, just_over());
 	for (uint32_t host = 0; host < CROWD; host += 997)
 		assert_int_equal(label_to(host), 0);
-	leases = words_copy(datapath->maps.leases);
-	marks = words_copy(datapath->maps.marks);
+	leases = copy_of(datapath->maps.leases, datapath->slot_count * sizeof(*leases));
+	marks = copy_of(datapath->maps.marks,
+			datapath->slot_count * COUNTER_STRIPES * sizeof(*marks));
 	datapath_lease_set(datapath, lease, now() + 3600 * 1000 * MILLISECOND);
-	assert_int_equal(words_changed(leases, datapath->maps.leases), 1);
-	assert_int_equal(words_changed(marks, datapath->maps.marks), 0);
+	assert_int_equal(leases_changed(leases), 1);
+	assert_int_equal(marks_changed(marks), 0);
+	free(leases);
+	free(marks);
 	for (uint32_t host = 0; host < CROWD; host += 997)
 		assert_int_equal(label_to(host), host + 1);
 }

@@ -253,10 +253,10 @@ static const struct moment {
 	bool is_there;
 	bool has_left; /* programs on the old maps are not in use any more */
 } moments[] = {
-	{"maps-new", true, false},	     {"maps-new/marks", true, false},
-	{"maps-new/control", true, false},   {"maps-old-1", true, false},
-	{"maps-new", false, false},	     {"maps-old-1/control", false, true},
-	{"maps-old-1/writers", false, true}, {"maps-old-1", false, true},
+	{"maps-new", true, false},	    {"maps-new/marks", true, false},
+	{"maps-new/control", true, false},  {"maps-old-1", true, false},
+	{"maps-new", false, false},	    {"maps-old-1/control", false, true},
+	{"maps-old-1/stages", false, true}, {"maps-old-1", false, true},
 };
 
 static void migrate(bool leave)

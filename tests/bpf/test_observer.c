@@ -23,7 +23,7 @@ static void start(struct lab *lab)
 	for (size_t i = 0; i < KNOWN_PAIR_WORDS; i++)
 		lab->known_pairs[i] = 0;
 	know(lab, CMS_CACHE);
-	lab->control[CONTROL_OBSERVE] = 1;
+	lab->common->observe = 1;
 }
 
 static struct frame arriving(uint32_t label, uint8_t protocol)
@@ -165,7 +165,7 @@ static void test_switched_off(void **state)
 	struct frame frame = arriving(CMS_CACHE, IPPROTO_TCP);
 
 	start(lab);
-	lab->control[CONTROL_OBSERVE] = 0;
+	lab->common->observe = 0;
 	expect_untouched(lab_observe_l2(lab), &frame);
 	expect_observed(lab, PAIR_OTHER, 0, 0);
 }

@@ -318,8 +318,8 @@ static void cleaning_removes_ours_and_nothing_else(void **state)
 	agent_killed(ATTACH_CLSACT, true, (const char *const[]){"other0", "other1", NULL});
 	assert_int_equal(bpf_obj_pin(foreign, NODE_PIN_DIR "/foreign"), 0);
 	assert_int_equal(mkdir(NODE_PIN_DIR "/maps", 0700), 0);
-	assert_int_equal(bpf_obj_pin(bpf_map__fd(next->programs->maps.writers),
-				     NODE_PIN_DIR "/maps/writers"),
+	assert_int_equal(bpf_obj_pin(bpf_map__fd(next->programs->maps.stages),
+				     NODE_PIN_DIR "/maps/stages"),
 			 0);
 
 	take_pins();

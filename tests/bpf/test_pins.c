@@ -255,15 +255,14 @@ static void put_raw(const char *map, const void *key, uint64_t value)
 /* Somebody was at them while no agent ran. */
 static void shared_words_are_put_right(void **state)
 {
-	const uint32_t kinds = CONTROL_KINDS, shortest = CONTROL_SHORTEST_PREFIX;
 	uint32_t words;
 
 	(void)state;
 	pinned_open();
-	words = (pinned.datapath->filter.bucket_mask + 1) / FILTER_BUCKETS_PER_WORD;
+	words = pinned.datapath->filter.buckets / FILTER_BUCKETS_PER_WORD;
+	pinned.datapath->maps.common->kinds = 0;
+	pinned.datapath->maps.common->shortest_prefix = 200;
 	pinned_close();
-	put_raw("control", &kinds, 0);
-	put_raw("control", &shortest, 200);
 	for (uint32_t i = 0; i < words; i++)
 		put_raw("filter", &i, 0);
 	assert_int_equal(marks_label(pinned.program, 16), 0);

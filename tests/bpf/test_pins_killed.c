@@ -145,8 +145,8 @@ static void killed_at_work(void **state)
 /* One after the other, so that some pin is the last. */
 static void killed_while_pinning(void **state)
 {
-	static const char *const order[] = {"matches",	  "marks",   "filter", "sent_traffic",
-					    "interfaces", "writers", "control"};
+	static const char *const order[] = {"matches", "marks",	 "filter", "known_pairs",
+					    "common",  "stages", "control"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {

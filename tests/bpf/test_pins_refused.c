@@ -16,9 +16,8 @@
 
 /* The last pin first. */
 static const char *const names[] = {
-	"control",	    "writers",	    "interfaces", "known_pairs", "sent_traffic",
-	"observed_traffic", "mark_traffic", "filter",	  "leases",	 "marks",
-	"networks",	    "matches",
+	"control", "stages", "common", "known_pairs", "observed_traffic",
+	"filter",  "leases", "marks",  "networks",    "matches",
 };
 
 static int leave_mark(void **state)

@@ -171,7 +171,7 @@ static void test_lease_deadlines(void **state)
 	expect_untouched(lab_mark_l2(lab), &frame);
 	lab->leases[LEASE_FUTURE] = LEASE_NEVER; /* renewed: one store */
 	expect_label(lab_mark_l2(lab), &frame, 7);
-	lab->marks[1] = word_raw(8) | word_lease(LAB_LEASES); /* no such lease */
+	lab_set_word(lab, 1, word_raw(8) | word_lease(LAB_LEASES)); /* no such lease */
 	expect_untouched(lab_mark_l2(lab), &frame);
 	expect_verdict(lab, VERDICT_MARKED, 2);
 	expect_verdict(lab, VERDICT_EXPIRED, 2);
@@ -187,7 +187,7 @@ static void test_freed_slots_uncover_the_next(void **state)
 	lab_program(*state, marks, MARKS);
 	for (uint32_t freed = 0; freed < MARKS; freed++) {
 		expect_label(lab_mark_l2(*state), &frame, LABEL(freed));
-		((struct lab *)*state)->marks[freed + 1] = 0;
+		lab_set_word(*state, freed + 1, 0);
 	}
 	expect_untouched(lab_mark_l2(*state), &frame);
 	expect_verdict(*state, VERDICT_NO_MATCH, 1);
@@ -202,7 +202,8 @@ static void test_freed_slot_behind_an_expired_mark(void **state)
 	leases_set(*state);
 	marks[FLOW].word |= word_lease(LEASE_PAST);
 	lab_program(*state, marks, HOST + 1);
-	memset(&((struct lab *)*state)->marks[FLOW + 2], 0, 2 * sizeof(uint64_t));
+	lab_set_word(*state, FLOW + 2, 0);
+	lab_set_word(*state, FLOW + 3, 0);
 	expect_untouched(lab_mark_l2(*state), &frame);
 	expect_verdict(*state, VERDICT_EXPIRED, 1);
 }
@@ -235,11 +236,11 @@ static void test_kinds_word_switches_kinds(void **state)
 
 	all_marks(marks);
 	lab_program(lab, marks, MARKS);
-	lab->control[CONTROL_KINDS] = FILTER_HOST | FILTER_NETWORK;
+	lab->common->kinds = FILTER_HOST | FILTER_NETWORK;
 	expect_label(lab_mark_l2(lab), &frame, LABEL(HOST));
-	lab->control[CONTROL_KINDS] = FILTER_NETWORK;
+	lab->common->kinds = FILTER_NETWORK;
 	expect_label(lab_mark_l2(lab), &frame, LABEL(NEAR));
-	lab->control[CONTROL_KINDS] = 0;
+	lab->common->kinds = 0;
 	expect_untouched(lab_mark_l2(lab), &frame);
 }
 

@@ -274,7 +274,7 @@ static void all_sets_are_cleaned_up(void **state)
 	assert_int_equal(access(NODE_PIN_DIR "/maps-old-2/control", F_OK), 0);
 	assert_int_equal(pin_folder_open(NODE_PIN_DIR, &pins, error), 0);
 	count = clean(pins);
-	assert_int_equal(count.pins, 3 * 12);
+	assert_int_equal(count.pins, 3 * 10);
 	assert_int_not_equal(access(NODE_PIN_DIR, F_OK), 0);
 }
 

@@ -13,7 +13,7 @@
 #include "marker.skel.h"
 
 #define BUDGET TEST_SOURCE "/verifier-budget.txt"
-#define PROGRAMS 6
+#define PROGRAMS 7
 #define STATISTICS 4 /* log level */
 #define LOG_SIZE 65536
 #define UNRECORDED_MAX 250000 /* a quarter of what any kernel accepts */

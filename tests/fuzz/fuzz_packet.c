@@ -31,21 +31,23 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* program.c; of the maps only the addresses matter. */
-extern char matches[], networks[], marks[], leases[], filter[], control[], mark_traffic[];
-extern char sent_traffic[], interfaces[], writers[];
+extern char matches[], networks[], marks[], leases[], filter[], known_pairs[];
+extern char observed_traffic[], stages[];
+extern struct common common;
 int mark_l2(struct __sk_buff *skb);
 int mark_l3(struct __sk_buff *skb);
 int observe_l2(struct __sk_buff *skb);
 int observe_l3(struct __sk_buff *skb);
 int write_mark(struct __sk_buff *skb);
+int mark_networks(struct __sk_buff *skb);
 
 static struct {
 	struct lab_mark marks[MARKS_MAX];
 	bool lease_expired[LEASES];
 	struct oracle oracle;
-	uint64_t word[MARKS_MAX + 1], entry, control[CONTROL_WORDS], filter, deadlines[LEASES];
-	struct traffic mark_traffic[MARKS_MAX + 1], pair;
-	struct interface_traffic interface;
+	struct mark_row rows[MARKS_MAX + 1];
+	uint64_t entry, filter, deadlines[LEASES];
+	struct traffic observed;
 	struct frame frame; /* the whole of it, wherever it lies */
 	uint8_t *memory; /* that __sk_buff can point to */
 	jmp_buf end;
@@ -116,26 +118,24 @@ void *fuzz_map_lookup(void *map, const void *key)
 		return find_network(key);
 	memcpy(&index, key, sizeof(index));
 	if (map == marks)
-		return array_at(world.word, MARKS_MAX + 1, sizeof(*world.word), index);
+		return array_at(world.rows, MARKS_MAX + 1, sizeof(*world.rows), index);
 	if (map == leases)
 		return array_at(world.deadlines, LEASES, sizeof(*world.deadlines), index);
 	if (map == filter)
 		return array_at(&world.filter, 1, sizeof(world.filter), index);
-	if (map == control)
-		return array_at(world.control, CONTROL_WORDS, sizeof(*world.control), index);
-	if (map == mark_traffic)
-		return array_at(world.mark_traffic, MARKS_MAX + 1, sizeof(struct traffic),
-				index);
-	if (map == interfaces)
-		return index == IFINDEX ? &world.interface : NULL;
-	require(index < PAIRS * COUNTER_STRIPES); /* what arrived and was sent, and is known */
-	return map == sent_traffic ? &world.pair : NULL;
+	if (map == observed_traffic)
+		return index < PAIRS * COUNTER_STRIPES ? &world.observed : NULL;
+	require(map == known_pairs && index < KNOWN_PAIR_WORDS);
+	return NULL;
 }
 
 void fuzz_tail_call(struct __sk_buff *skb, void *map, __u32 index)
 {
-	require(map == writers && index == 0);
-	longjmp(world.end, write_mark(skb) == TC_ACT_UNSPEC ? 1 : 2);
+	int verdict;
+
+	require(map == stages && index < STAGES);
+	verdict = index == STAGE_WRITE ? write_mark(skb) : mark_networks(skb);
+	longjmp(world.end, verdict == TC_ACT_UNSPEC ? 1 : 2);
 }
 
 long fuzz_load_bytes(const struct __sk_buff *skb, __u32 offset, void *to, __u32 size)
@@ -193,9 +193,9 @@ static void program_marks(uint64_t seed)
 	world.oracle.n = sample_marks(&sample, world.marks, MARKS_MAX, LEASES);
 	world.oracle.marks = world.marks;
 	world.oracle.lease_expired = world.lease_expired;
-	memset(world.word, 0, sizeof(world.word));
+	memset(world.rows, 0, sizeof(world.rows));
 	for (size_t i = 0; i < world.oracle.n; i++) {
-		world.word[i + 1] = world.marks[i].word;
+		world.rows[i + 1].word = world.marks[i].word;
 		kinds |= world.marks[i].kind;
 		if (world.marks[i].kind == FILTER_NETWORK && world.marks[i].length < shortest)
 			shortest = world.marks[i].length;
@@ -204,10 +204,10 @@ static void program_marks(uint64_t seed)
 		world.lease_expired[i] = i >= 3;
 		world.deadlines[i] = i == 0 ? LEASE_NEVER : i >= 3 ? NOW : NOW + 1;
 	}
-	world.filter = kinds;
-	world.control[CONTROL_KINDS] = kinds;
-	world.control[CONTROL_SHORTEST_PREFIX] = shortest;
-	world.control[CONTROL_OBSERVE] = 1;
+	world.filter = kinds << FILTER_BITS | kinds; /* of two buckets */
+	common.kinds = kinds;
+	common.shortest_prefix = shortest;
+	common.observe = 1;
 }
 
 static void read_frame(const uint8_t *data, size_t size, bool ethernet)
@@ -271,23 +271,23 @@ static void check_octets(const struct expectation *expected)
 
 static void check_counters(const struct expectation *expected)
 {
-	const struct traffic *traffic = &world.mark_traffic[expected->mark + 1];
+	const struct interface_traffic *interface = &common.stripes[0].interfaces[IFINDEX];
+	const struct traffic *traffic = &world.rows[expected->mark + 1].traffic;
 
 	if (world.oracle.n == 0)
 		return;
-	require(world.interface.packets[expected->verdict] == expected->packets);
+	require(interface->packets[expected->verdict] == expected->packets);
 	if (expected->verdict != VERDICT_MARKED)
 		return;
 	require(traffic->packets == expected->packets && traffic->bytes == expected->bytes);
-	require(world.interface.marked_bytes == expected->bytes);
+	require(interface->marked_bytes == expected->bytes);
 }
 
 static void run_marker(struct __sk_buff *skb)
 {
 	int end;
 
-	memset(world.mark_traffic, 0, sizeof(world.mark_traffic));
-	memset(&world.interface, 0, sizeof(world.interface));
+	memset(&common.stripes[0].interfaces[IFINDEX], 0, sizeof(struct interface_traffic));
 	end = setjmp(world.end);
 	if (end == 0)
 		require((world.frame.ethernet ? mark_l2 : mark_l3)(skb) == TC_ACT_UNSPEC);

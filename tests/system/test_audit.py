@@ -141,9 +141,9 @@ def test_a_changed_entry_is_put_right(audited, client, pin_dir, sender, capture,
 def test_a_changed_mark_is_put_right(
     audited, client, pin_dir, sender, capture, destination, changed
 ):
-    client.set(destination, flow_label=LABEL)
+    client.set(match_of("endpoint", destination), flow_label=LABEL)  # it has a single row
     _, value = Map(pin_dir, "matches").only()
-    Map(pin_dir, "marks").update(index(slot_of(value)), word(changed))
+    Map(pin_dir, "marks").update(index(slot_of(value)), word(changed) + bytes(24))
     assert next_label(sender, capture, destination) == changed & 0xFFFFF
     assert wait_repairs(audited, client) == 1
     assert next_label(sender, capture, destination) == LABEL
@@ -152,8 +152,8 @@ def test_a_changed_mark_is_put_right(
 def test_a_changed_deadline_is_put_right(audited, client, pin_dir, sender, capture, destination):
     client.set(destination, flow_label=LABEL, ttl={"seconds": 600})
     _, value = Map(pin_dir, "matches").only()
-    marks = Map(pin_dir, "marks").entries()
-    lease = struct.unpack("=Q", marks[index(slot_of(value))])[0] >> 32
+    rows = Map(pin_dir, "marks").entries()
+    lease = struct.unpack_from("=Q", rows[index(slot_of(value))])[0] >> 32
     assert lease
     Map(pin_dir, "leases").update(index(lease), word(1))
     assert next_label(sender, capture, destination) == 0

@@ -20,16 +20,17 @@
 #define SECOND SHARED_GRACE_NS
 #define LONG (60 * SECOND) /* longer than any stale bit is kept */
 
-static uint64_t words[WORDS], control[CONTROL_WORDS];
+static uint64_t words[WORDS];
+static struct common common;
 static struct filter filter;
 
 static int make_filter(void **state)
 {
 	(void)state;
 	memset(words, 0, sizeof(words));
-	memset(control, 0, sizeof(control));
+	memset(&common, 0, sizeof(common));
 	srandom(1);
-	return filter_init(&filter, words, BUCKETS, control, SLOTS, NETWORKS);
+	return filter_init(&filter, words, BUCKETS, &common, SLOTS, NETWORKS);
 }
 
 static int drop_filter(void **state)
@@ -67,20 +68,20 @@ static bool allows_at(const struct match *match, uint32_t shortest)
 	uint8_t address[16];
 	uint64_t halves[2], word;
 
-	if (!(shared_load(&control[CONTROL_KINDS]) & kind))
+	if (!(shared_load(&common.kinds) & kind))
 		return false;
 	memcpy(address, match->destination, sizeof(address));
 	if (kind == FILTER_NETWORK)
 		mask(address, shortest);
 	memcpy(halves, address, sizeof(halves));
-	bucket = filter_hash(halves[0], halves[1]) & (BUCKETS - 1);
+	bucket = (uint32_t)(address_hash(halves[0], halves[1]) >> filter_shift(BUCKETS));
 	word = shared_load(&words[bucket / FILTER_BUCKETS_PER_WORD]);
 	return word >> bucket % FILTER_BUCKETS_PER_WORD * FILTER_BITS & kind;
 }
 
 static bool allows(const struct match *match)
 {
-	return allows_at(match, (uint32_t)shared_load(&control[CONTROL_SHORTEST_PREFIX]));
+	return allows_at(match, (uint32_t)shared_load(&common.shortest_prefix));
 }
 
 static uint32_t bits_set(void)
@@ -116,7 +117,8 @@ static void every_octet_counts(void **state)
 
 			address[octet] = (uint8_t)value;
 			memcpy(halves, address, sizeof(halves));
-			bucket = filter_hash(halves[0], halves[1]) & (BUCKETS - 1);
+			bucket = (uint32_t)(address_hash(halves[0], halves[1]) >>
+					    filter_shift(BUCKETS));
 			buckets += !hit[bucket];
 			hit[bucket] = true;
 		}
@@ -132,11 +134,11 @@ static void each_kind_allows_itself_alone(void **state)
 
 		assert_false(allows(&match));
 		filter_add(&filter, &match, 1, 0);
-		assert_int_equal(control[CONTROL_KINDS], 1 << (kind - MARK_FLOW));
+		assert_int_equal(common.kinds, 1 << (kind - MARK_FLOW));
 		assert_true(allows(&match));
 		assert_int_equal(bits_set(), 1);
 		filter_remove(&filter, 1);
-		assert_int_equal(control[CONTROL_KINDS], 0);
+		assert_int_equal(common.kinds, 0);
 		filter_tidy(&filter, kind * LONG);
 		assert_int_equal(bits_set(), 0);
 	}
@@ -165,17 +167,17 @@ static void the_shortest_prefix_follows_the_networks(void **state)
 
 	(void)state;
 	filter_add(&filter, &longer, 1, 0);
-	assert_int_equal(control[CONTROL_SHORTEST_PREFIX], 64);
+	assert_int_equal(common.shortest_prefix, 64);
 	filter_add(&filter, &shorter, 2, 0);
-	assert_int_equal(control[CONTROL_SHORTEST_PREFIX], 48);
+	assert_int_equal(common.shortest_prefix, 48);
 	filter_add(&filter, &all, 3, 0);
-	assert_int_equal(control[CONTROL_SHORTEST_PREFIX], 0);
+	assert_int_equal(common.shortest_prefix, 0);
 	assert_true(allows(&longer) && allows(&shorter) && allows(&all));
 	filter_remove(&filter, 3);
 	filter_remove(&filter, 2);
 	assert_true(allows(&longer));
 	filter_tidy(&filter, SECOND);
-	assert_int_equal(control[CONTROL_SHORTEST_PREFIX], 64);
+	assert_int_equal(common.shortest_prefix, 64);
 	assert_true(allows(&longer));
 }
 
@@ -218,7 +220,7 @@ static struct {
 
 static void note_shortest(uint64_t before, int step, uint64_t now)
 {
-	if (control[CONTROL_SHORTEST_PREFIX] == before)
+	if (common.shortest_prefix == before)
 		return;
 	memmove(gone + 1, gone, sizeof(gone) - sizeof(gone[0]));
 	gone[0].shortest = before;
@@ -244,7 +246,7 @@ static void check_live(uint64_t now)
 static void change_one(int step, uint64_t now)
 {
 	int slot = 1 + (int)(random() % (SLOTS - 1));
-	uint64_t before = control[CONTROL_SHORTEST_PREFIX];
+	uint64_t before = common.shortest_prefix;
 
 	if (model[slot].live) {
 		filter_remove(&filter, (uint32_t)slot);
@@ -273,7 +275,7 @@ static void random_use(void **state)
 		uint64_t before;
 
 		change_one(step, now);
-		before = control[CONTROL_SHORTEST_PREFIX];
+		before = common.shortest_prefix;
 		filter_tidy(&filter, now);
 		note_shortest(before, step, now);
 		check_live(now);
@@ -290,7 +292,7 @@ static void random_use(void **state)
 			filter_remove(&filter, (uint32_t)slot);
 	filter_tidy(&filter, now + 3 * LONG);
 	assert_int_equal(bits_set(), 0);
-	assert_int_equal(control[CONTROL_KINDS], 0);
+	assert_int_equal(common.kinds, 0);
 }
 
 static const struct match *watched;

@@ -18,7 +18,7 @@ _HAS_DSCP, _HAS_RAW, _HAS_SCITAG = 1 << 26, 1 << 27, 1 << 28
 
 
 def word_of(mark: wm.Mark) -> int:
-    """What marks[slot] says for a mark, without its lease."""
+    """What the row in marks says for a mark, without its lease."""
     word = 0
     if mark.WhichOneof("label") == "flow_label":
         word |= _HAS_RAW | mark.flow_label
@@ -55,10 +55,10 @@ class Maps:
 
     def contents(self) -> dict[bytes, tuple[int, bool]]:
         """What the kernel would do: keys with the word of their slot, and whether it can expire."""
-        words = self._entries("marks")
+        rows = self._entries("marks")  # of all kinds of mark the first stripe has one
         found = {}
         for key, slot in self.matches().items():
-            (word,) = struct.unpack("=Q", words[struct.pack("=I", slot)])
+            (word,) = struct.unpack_from("=Q", rows[struct.pack("=I", slot)])
             found[key] = word & 0xFFFFFFFF, word >> 32 != 0
         return found
 

@@ -16,6 +16,10 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
+#ifndef __noinline
+#define __noinline __attribute__((noinline))
+#endif
+
 /* libbpf has functions of these names. */
 #define bpf_map_lookup_elem fuzz_map_lookup
 #define bpf_tail_call fuzz_tail_call
