@@ -4,39 +4,42 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static struct exact_key exact_key(const struct match *match)
+/* Word by word: pieces that are written singly and read at once have to wait for each other,
+ * and every mark that comes goes through here. */
+static uint64_t exact_write(const struct match *match, uint32_t slot, void *key)
 {
-	struct exact_key key = {
-		.source_port = htons(match->source_port),
-		.destination_port = htons(match->destination_port),
-		.protocol = match->protocol,
-	};
+	const uint32_t ports = (uint32_t)match->source_port << 16 | match->destination_port;
+	uint64_t word[5];
 
-	memcpy(key.destination, match->destination, sizeof(key.destination));
-	memcpy(key.source, match->source, sizeof(key.source));
-	return key;
+	memcpy(&word[0], match->destination, sizeof(match->destination));
+	memcpy(&word[2], match->source, sizeof(match->source));
+	word[4] = key_end_of(htonl(ports), match->protocol);
+	memcpy(key, word, sizeof(word));
+	return entry_value(key_hash(address_hash(word[0], word[1]), word[2], word[3], word[4]),
+			   slot);
 }
 
-static struct prefix_key prefix_key(const struct match *match)
+static uint64_t prefix_write(const struct match *match, uint32_t slot, void *key)
 {
-	struct prefix_key key = {.length = match->prefix_length};
+	struct prefix_key prefix = {.length = match->prefix_length};
 
-	memcpy(key.destination, match->destination, sizeof(key.destination));
-	return key;
+	memcpy(prefix.destination, match->destination, sizeof(prefix.destination));
+	memcpy(key, &prefix, sizeof(prefix));
+	return slot | (uint64_t)match->prefix_length << ENTRY_LENGTH_SHIFT;
+}
+
+uint64_t entry_write(const struct match *match, uint32_t slot, void *key)
+{
+	return match->kind == MARK_NETWORK ? prefix_write(match, slot, key)
+					   : exact_write(match, slot, key);
 }
 
 struct entry entry_make(const struct match *match, uint32_t slot)
 {
-	struct entry entry = {.kind = ENTRY_EXACT};
+	struct entry entry = {.kind = match->kind == MARK_NETWORK ? ENTRY_NETWORK
+								  : ENTRY_EXACT};
 
-	if (match->kind == MARK_NETWORK) {
-		entry.kind = ENTRY_NETWORK;
-		entry.key.prefix = prefix_key(match);
-		entry.value = slot | (uint64_t)match->prefix_length << ENTRY_LENGTH_SHIFT;
-	} else {
-		entry.key.exact = exact_key(match);
-		entry.value = entry_tagged(&entry.key.exact, slot);
-	}
+	entry.value = entry_write(match, slot, entry.key.bytes);
 	return entry;
 }
 

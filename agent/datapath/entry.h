@@ -26,6 +26,9 @@ struct entry {
 	enum entry_kind kind;
 };
 
+/* Writes the key of a match, of the size that its table has; returns the value. */
+uint64_t entry_write(const struct match *match, uint32_t slot, void *key);
+
 struct entry entry_make(const struct match *match, uint32_t slot);
 
 /* The match and the slot of an entry from the kernel. False, and both untouched: no agent

@@ -15,10 +15,8 @@
 void table_batch_add(struct table_batch *batch, const struct table *table,
 		     const struct match *match, uint32_t slot)
 {
-	struct entry entry = entry_make(match, slot);
-
-	memcpy(batch->keys + batch->n * table->key_size, &entry.key, table->key_size);
-	batch->values[batch->n] = entry.value;
+	batch->values[batch->n] =
+		entry_write(match, slot, batch->keys + batch->n * table->key_size);
 	batch->slots[batch->n] = slot;
 	batch->errors[batch->n++] = 0;
 }
