@@ -21,12 +21,8 @@ enum { STEPS_AHEAD = 8 };
 
 int group_init(struct group *group)
 {
-	group->changes = calloc(GROUP_CHANGES, sizeof(*group->changes));
-	group->changed = calloc(GROUP_CHANGES, sizeof(struct step *));
-	if (group->changes && group->changed)
-		return 0;
-	group_done(group);
-	return -ENOMEM;
+	group->batches = calloc(2, sizeof(*group->batches));
+	return group->batches ? 0 : -ENOMEM;
 }
 
 static void free_blocks(struct group *group, size_t kept)
@@ -41,8 +37,7 @@ void group_done(struct group *group)
 	free_blocks(group, 0);
 	free(group->blocks);
 	free(group->lease_changes);
-	free(group->changes);
-	free(group->changed);
+	free(group->batches);
 }
 
 static void release_owners(struct group *group)
@@ -166,7 +161,7 @@ struct step *group_add(struct group *group, const struct match *match, uint32_t 
 
 	/* While the changes are in the cache. */
 	if (group->n_steps - group->n_programmed >= GROUP_CHANGES && !group->simulating)
-		group_program(group);
+		group_program_on(group);
 	first = find_first(group, match, hash);
 	/* What comes now must find what has become of it. */
 	if (first && !first->latest->in_kernel && !group->simulating) {
@@ -215,6 +210,7 @@ void group_forget(struct group *group, struct step *step)
 
 void group_drop(struct group *group, size_t n)
 {
+	group_settle(group);
 	while (group->n_steps > n) {
 		struct step *step = group_step(group, group->n_steps - 1);
 

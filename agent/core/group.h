@@ -32,6 +32,12 @@
 /* Kernel changes handed over at a time. */
 #define GROUP_CHANGES 1024
 
+struct change_batch {
+	struct datapath_change changes[GROUP_CHANGES];
+	struct step *steps[GROUP_CHANGES]; /* that they belong to */
+	size_t n;
+};
+
 enum { ROOM_EXACT, ROOM_NETWORKS, ROOM_COUNT };
 
 /* Which table a mark with this match lives in. */
@@ -76,8 +82,8 @@ struct group {
 	bool simulating; /* nothing is programmed; the steps will be dropped */
 	bool committed; /* the last group wrote into the store ... */
 	int store_error; /* ... or could not; 0 or negative errno */
-	struct datapath_change *changes;
-	struct step **changed; /* the steps that `changes` belong to */
+	struct change_batch *batches; /* two: one may be under way while the other is filled */
+	struct change_batch *begun; /* the one that is under way; NULL: none */
 };
 
 /* ---- group.c ---- */
@@ -155,6 +161,12 @@ void step_refuse_full(const struct group *group, struct step *step);
 
 /* Makes the changes that are due; what the kernel refuses is refused. */
 void group_program(struct group *group);
+
+/* The same, but the last ones may still be under way. */
+void group_program_on(struct group *group);
+
+/* Ends those. */
+void group_settle(struct group *group);
 
 /* Puts the kernel back to what it was before the step. */
 void group_undo(struct group *group, struct step *step);

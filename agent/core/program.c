@@ -77,22 +77,37 @@ static void take_result(struct group *group, struct step *step,
 		step->counters = change->counters;
 }
 
-static void apply(struct group *group, size_t n)
+static void take_results(struct group *group, const struct change_batch *batch)
 {
-	if (n == 0)
-		return;
-	FAILPOINT("before-map");
-	datapath_apply(group->datapath, group->changes, n);
-	for (size_t i = 0; i < n; i++)
-		take_result(group, group->changed[i], &group->changes[i]);
+	for (size_t i = 0; i < batch->n; i++)
+		take_result(group, batch->steps[i], &batch->changes[i]);
 	FAILPOINT("inside-batch");
 }
 
-void group_program(struct group *group)
+static struct change_batch *free_batch(const struct group *group)
 {
-	size_t n = 0;
+	return &group->batches[group->begun == &group->batches[0]];
+}
 
-	for (; group->n_programmed < group->n_steps; group->n_programmed++) {
+/* What was begun before is there when this has begun. */
+static void begin(struct group *group, struct change_batch *batch)
+{
+	const struct change_batch *before = group->begun;
+
+	if (batch->n == 0)
+		return;
+	FAILPOINT("before-map");
+	datapath_begin(group->datapath, batch->changes, batch->n);
+	group->begun = batch;
+	if (before)
+		take_results(group, before);
+}
+
+void group_program_on(struct group *group)
+{
+	struct change_batch *batch = free_batch(group);
+
+	for (batch->n = 0; group->n_programmed < group->n_steps; group->n_programmed++) {
 		struct step *step = group_step(group, group->n_programmed);
 
 		lifetime_program(group, step);
@@ -100,14 +115,32 @@ void group_program(struct group *group)
 			step->in_kernel = true;
 			continue;
 		}
-		group->changes[n] = change_of(step);
-		group->changed[n++] = step;
-		if (n == GROUP_CHANGES) {
-			apply(group, n);
-			n = 0;
+		batch->changes[batch->n] = change_of(step);
+		batch->steps[batch->n++] = step;
+		if (batch->n == GROUP_CHANGES) {
+			begin(group, batch);
+			batch = free_batch(group);
+			batch->n = 0;
 		}
 	}
-	apply(group, n);
+	begin(group, batch);
+}
+
+void group_settle(struct group *group)
+{
+	const struct change_batch *batch = group->begun;
+
+	if (!batch)
+		return;
+	datapath_finish(group->datapath);
+	group->begun = NULL;
+	take_results(group, batch);
+}
+
+void group_program(struct group *group)
+{
+	group_program_on(group);
+	group_settle(group);
 }
 
 /* ---- and back ---- */

@@ -21,7 +21,7 @@ static void insert_prepare(struct datapath *datapath, struct datapath_change *ch
 	rows_start(&datapath->rows, slot, change->match->kind,
 		   word_encode(&change->action, change->lease), change->counters);
 	filter_add(&datapath->filter, change->match, slot, now);
-	table_batch_add(&datapath->batch, table, change->match, slot);
+	table_batch_add(datapath->batch, table, change->match, slot);
 }
 
 static void insert_undo(struct datapath *datapath, struct table *table, uint32_t slot)
@@ -32,29 +32,46 @@ static void insert_undo(struct datapath *datapath, struct table *table, uint32_t
 	table_release(table);
 }
 
+static void insertion_finish(struct datapath *datapath)
+{
+	struct insertion *insertion = &datapath->insertion;
+	struct table_batch *batch = insertion->batch;
+
+	if (!insertion->n)
+		return;
+	table_insert_finish(batch->table, batch);
+	for (size_t i = 0, row = 0; i < insertion->n; i++) {
+		struct datapath_change *change = &insertion->changes[i];
+
+		if (change->error)
+			continue; /* never got a row */
+		change->error = batch->errors[row];
+		if (change->error)
+			insert_undo(datapath, batch->table, batch->slots[row]);
+		else
+			change->slot = batch->slots[row];
+		row++;
+	}
+	insertion->n = 0;
+}
+
+/* The keys of the run before may still be on their way while this one is prepared. */
 static void insert_run(struct datapath *datapath, struct datapath_change run[], size_t n,
 		       uint64_t now)
 {
-	struct table *table = table_of(datapath, run->match);
-	struct table_batch *batch = &datapath->batch;
+	struct table_batch *batch = datapath->batch;
 
+	batch->n = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (i + AHEAD < n)
 			filter_prefetch(&datapath->filter, run[i + AHEAD].match);
 		insert_prepare(datapath, &run[i], now);
 	}
 	FAILPOINT("inside-batch");
-	table_insert(table, batch);
-	for (size_t i = 0, row = 0; i < n; i++) {
-		if (run[i].error)
-			continue; /* never got a row */
-		run[i].error = batch->errors[row];
-		if (run[i].error)
-			insert_undo(datapath, table, batch->slots[row]);
-		else
-			run[i].slot = batch->slots[row];
-		row++;
-	}
+	insertion_finish(datapath);
+	datapath->insertion = (struct insertion){run, n, batch};
+	datapath->batch = &datapath->batches[batch == &datapath->batches[0]];
+	table_insert_begin(table_of(datapath, run->match), batch);
 }
 
 /* The key is gone: packets under way see an empty word or finish with the old one. */
@@ -73,13 +90,15 @@ static void remove_run(struct datapath *datapath, struct datapath_change run[], 
 		       uint64_t now)
 {
 	struct table *table = table_of(datapath, run->match);
+	struct table_batch *batch = datapath->batch;
 
+	batch->n = 0;
 	for (size_t i = 0; i < n; i++)
-		table_batch_add(&datapath->batch, table, run[i].match, run[i].slot);
-	table_remove(table, &datapath->batch);
+		table_batch_add(batch, table, run[i].match, run[i].slot);
+	table_remove(table, batch);
 	FAILPOINT("inside-batch");
 	for (size_t i = 0; i < n; i++) {
-		run[i].error = datapath->batch.errors[i];
+		run[i].error = batch->errors[i];
 		if (!run[i].error)
 			remove_finish(datapath, &run[i], now);
 	}
@@ -110,7 +129,8 @@ static size_t run_length(struct datapath *datapath, const struct datapath_change
 static void apply_run(struct datapath *datapath, struct datapath_change run[], size_t n,
 		      uint64_t now)
 {
-	datapath->batch.n = 0;
+	if (run->verb != DATAPATH_INSERT)
+		insertion_finish(datapath);
 	switch (run->verb) {
 	case DATAPATH_INSERT:
 		insert_run(datapath, run, n, now);
@@ -124,7 +144,7 @@ static void apply_run(struct datapath *datapath, struct datapath_change run[], s
 	}
 }
 
-int datapath_apply(struct datapath *datapath, struct datapath_change changes[], size_t n)
+void datapath_begin(struct datapath *datapath, struct datapath_change changes[], size_t n)
 {
 	uint64_t now = shared_now();
 
@@ -134,6 +154,17 @@ int datapath_apply(struct datapath *datapath, struct datapath_change changes[], 
 		FAILPOINT("inside-batch");
 	}
 	filter_tidy(&datapath->filter, now);
+}
+
+void datapath_finish(struct datapath *datapath)
+{
+	insertion_finish(datapath);
+}
+
+int datapath_apply(struct datapath *datapath, struct datapath_change changes[], size_t n)
+{
+	datapath_begin(datapath, changes, n);
+	datapath_finish(datapath);
 	for (size_t i = 0; i < n; i++)
 		if (changes[i].error)
 			return changes[i].error;

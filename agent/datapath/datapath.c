@@ -48,7 +48,7 @@ static void programs_size(struct marker *programs, const struct datapath_options
 int stage_program(const struct marker *programs, enum stage stage)
 {
 	return bpf_program__fd(stage == STAGE_WRITE ? programs->progs.write_mark
-						    : programs->progs.mark_network);
+						    : programs->progs.mark_networks);
 }
 
 int stage_plug(const struct marker *programs, enum stage stage)
@@ -183,6 +183,7 @@ int datapath_open(const struct datapath_options *options, struct datapath **ret)
 	if (!datapath)
 		return -ENOMEM;
 	datapath->slot_count = slots;
+	datapath->batch = datapath->batches;
 	error = state_init(datapath, options);
 	if (error) {
 		datapath_close(datapath);

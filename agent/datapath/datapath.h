@@ -72,6 +72,12 @@ struct datapath_change {
  * A REMOVE of one that somebody else took out of the maps succeeds. */
 int datapath_apply(struct datapath *datapath, struct datapath_change changes[], size_t n);
 
+/* The same in two steps, so that there is something else to do while the second thread works:
+ * how they ended is known, and what they point to is free, once datapath_finish() or the next
+ * one of these has returned. */
+void datapath_begin(struct datapath *datapath, struct datapath_change changes[], size_t n);
+void datapath_finish(struct datapath *datapath);
+
 /* Counters of the mark in this slot. */
 struct traffic_count datapath_counters(const struct datapath *datapath, uint32_t slot);
 

@@ -37,34 +37,42 @@ static void *help(void *argument)
 	return NULL;
 }
 
-static void run_shared(struct helper *helper, helper_work *work, void *user, size_t n)
+static void hand_over(struct helper *helper, helper_work *work, void *user, size_t n)
 {
-	size_t piece;
-
 	pthread_mutex_lock(&helper->lock);
 	helper->work = work;
 	helper->user = user;
 	helper->next = 0;
 	helper->n = n;
 	pthread_cond_signal(&helper->work_came);
+	pthread_mutex_unlock(&helper->lock);
+}
+
+void helper_begin(struct helper *helper, helper_work *work, void *user, size_t n)
+{
+	if (helper->runs && n > 1) {
+		hand_over(helper, work, user, n);
+		return;
+	}
+	for (size_t piece = 0; piece < n; piece++)
+		work(user, piece);
+}
+
+void helper_finish(struct helper *helper)
+{
+	size_t piece;
+
+	if (!helper->runs)
+		return;
+	pthread_mutex_lock(&helper->lock);
 	while (take_piece(helper, &piece)) {
 		pthread_mutex_unlock(&helper->lock);
-		work(user, piece);
+		helper->work(helper->user, piece);
 		pthread_mutex_lock(&helper->lock);
 	}
 	while (helper->busy)
 		pthread_cond_wait(&helper->work_done, &helper->lock);
 	pthread_mutex_unlock(&helper->lock);
-}
-
-void helper_run(struct helper *helper, helper_work *work, void *user, size_t n)
-{
-	if (helper->runs && n > 1) {
-		run_shared(helper, work, user, n);
-		return;
-	}
-	for (size_t piece = 0; piece < n; piece++)
-		work(user, piece);
 }
 
 /* ---- life ---- */

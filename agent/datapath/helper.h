@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A second thread for work that comes in pieces, whose order does not matter. Whoever has the
- * work begins at once; the helper takes pieces from it when it has woken up. So a busy machine,
- * on which it does not, costs next to nothing.
+ * A second thread for work that comes in pieces, whose order does not matter. It takes pieces
+ * from when it has woken up; whoever waits for the end does those that are left. So a busy
+ * machine, on which it does not wake up, costs next to nothing.
  */
 #ifndef WAYMARK_HELPER_H
 #define WAYMARK_HELPER_H
@@ -14,7 +14,7 @@
 /* Does piece number `piece`; on any thread, at the same time as another one. */
 typedef void helper_work(void *user, size_t piece);
 
-/* All zero: there is no second thread, and helper_run() does everything itself. */
+/* All zero: there is no second thread, and helper_begin() does everything itself. */
 struct helper {
 	bool runs;
 	pthread_t thread;
@@ -33,7 +33,11 @@ int helper_start(struct helper *helper);
 /* Ends the thread, if there is one. */
 void helper_stop(struct helper *helper);
 
-/* Returns once all pieces below n are done. One caller at a time. */
-void helper_run(struct helper *helper, helper_work *work, void *user, size_t n);
+/* Hands over all pieces below n, in whatever state `user` is until helper_finish(), which is
+ * due before the next ones. One piece is done at once. One thread at a time. */
+void helper_begin(struct helper *helper, helper_work *work, void *user, size_t n);
+
+/* Returns once all pieces are done. Without any it does nothing. */
+void helper_finish(struct helper *helper);
 
 #endif

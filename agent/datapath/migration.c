@@ -106,7 +106,7 @@ static uint32_t slot_copy(struct copy *copy, enum mark_kind kind, uint32_t slot)
 
 static int batch_copy(struct copy *copy)
 {
-	struct table_batch *batch = &copy->datapath->batch;
+	struct table_batch *batch = copy->datapath->batch;
 
 	table_insert(copy->table, batch);
 	for (size_t i = 0; i < batch->n; i++)
@@ -124,9 +124,9 @@ static int entry_copy(const struct entry *entry, void *user)
 
 	if (!old_maps_read(copy->old, entry, &match, &slot))
 		return 0; /* no agent has made it */
-	table_batch_add(&copy->datapath->batch, copy->table, &match,
+	table_batch_add(copy->datapath->batch, copy->table, &match,
 			slot_copy(copy, match.kind, slot));
-	return copy->datapath->batch.n < TABLE_BATCH ? 0 : batch_copy(copy);
+	return copy->datapath->batch->n < TABLE_BATCH ? 0 : batch_copy(copy);
 }
 
 static int table_copy(struct copy *copy, const struct table *from, struct table *to)
@@ -135,7 +135,7 @@ static int table_copy(struct copy *copy, const struct table *from, struct table 
 	int error;
 
 	copy->table = to;
-	copy->datapath->batch.n = 0;
+	copy->datapath->batch->n = 0;
 	error = table_each(&old, entry_copy, copy);
 	return error ? error : batch_copy(copy);
 }

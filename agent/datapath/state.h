@@ -16,6 +16,13 @@
 #include "datapath/slots.h"
 #include "datapath/table.h"
 
+/* Marks whose keys are on their way into a table. */
+struct insertion {
+	struct datapath_change *changes;
+	size_t n; /* 0: there are none */
+	struct table_batch *batch;
+};
+
 struct datapath {
 	struct marker *programs;
 	struct maps maps;
@@ -29,7 +36,9 @@ struct datapath {
 	struct migration migration;
 	struct table matches, networks;
 	bool observing;
-	struct table_batch batch; /* scratch of datapath_apply() */
+	struct table_batch batches[2]; /* one may be under way while the other one is filled */
+	struct table_batch *batch; /* the one that is not under way */
+	struct insertion insertion;
 };
 
 /* The table that has, or would have, this match. */

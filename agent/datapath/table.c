@@ -97,30 +97,23 @@ static size_t run_batches(struct table *table, struct table_batch *batch,
 	return done;
 }
 
-struct share {
-	struct table *table;
-	struct table_batch *batch;
-	enum operation operation;
-};
-
 static void run_piece(void *user, size_t piece)
 {
-	const struct share *share = user;
-	struct table_batch *batch = share->batch;
+	struct table_batch *batch = user;
 	size_t from = piece * PIECE, end = from + PIECE < batch->n ? from + PIECE : batch->n;
 
-	for (size_t i = run_batches(share->table, batch, share->operation, from, end); i < end;
+	for (size_t i = run_batches(batch->table, batch, batch->operation, from, end); i < end;
 	     i++)
-		batch->errors[i] = do_one(share->table, batch, share->operation, i);
+		batch->errors[i] = do_one(batch->table, batch, batch->operation, i);
 }
 
 /* The two threads meet nowhere in the kernel: buckets have locks of their own, and free
  * elements lists for each processor. */
-static void run(struct table *table, struct table_batch *batch, enum operation operation)
+static void begin(struct table *table, struct table_batch *batch, enum operation operation)
 {
-	struct share share = {table, batch, operation};
-
-	helper_run(&table->helper, run_piece, &share, (batch->n + PIECE - 1) / PIECE);
+	batch->table = table;
+	batch->operation = operation;
+	helper_begin(&table->helper, run_piece, batch, (batch->n + PIECE - 1) / PIECE);
 }
 
 static void translate(struct table_batch *batch, int from, int to)
@@ -130,15 +123,27 @@ static void translate(struct table_batch *batch, int from, int to)
 			batch->errors[i] = to;
 }
 
+void table_insert_begin(struct table *table, struct table_batch *batch)
+{
+	begin(table, batch, INSERT);
+}
+
+void table_insert_finish(struct table *table, struct table_batch *batch)
+{
+	helper_finish(&table->helper);
+	translate(batch, -E2BIG, -ENOSPC);
+}
+
 void table_insert(struct table *table, struct table_batch *batch)
 {
-	run(table, batch, INSERT);
-	translate(batch, -E2BIG, -ENOSPC);
+	table_insert_begin(table, batch);
+	table_insert_finish(table, batch);
 }
 
 void table_remove(struct table *table, struct table_batch *batch)
 {
-	run(table, batch, REMOVE);
+	begin(table, batch, REMOVE);
+	helper_finish(&table->helper);
 	translate(batch, -ENOENT, 0);
 }
 

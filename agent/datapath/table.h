@@ -36,6 +36,8 @@ struct table_batch {
 	uint32_t slots[TABLE_BATCH];
 	int errors[TABLE_BATCH];
 	size_t n;
+	struct table *table; /* that it is on its way into or out of */
+	int operation;
 };
 
 /* Appends a key; there must be room, n < TABLE_BATCH. */
@@ -50,6 +52,10 @@ uint32_t table_used(const struct table *table);
 
 /* Every key gets its errors[]: 0; -ENOSPC: the kernel has no room; -EEXIST, where it looks. */
 void table_insert(struct table *table, struct table_batch *batch);
+
+/* The same in two steps: until the second one the batch must stay as it is, and is not done. */
+void table_insert_begin(struct table *table, struct table_batch *batch);
+void table_insert_finish(struct table *table, struct table_batch *batch);
 
 /* Every key gets its errors[]. A key that is not there is no error. */
 void table_remove(struct table *table, struct table_batch *batch);

@@ -141,6 +141,35 @@ static void a_batch_too_many_fills_the_table(void **state)
 	assert_int_not_equal(change.slot, changes[7].slot); /* that one rests */
 }
 
+/* What has begun has ended once something else begins, or when that is asked for. */
+static void changes_end_while_others_are_prepared(void **state)
+{
+	enum { PART = 400 };
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		matches[i] = marks_match(MARK_HOST, i);
+		changes[i] = marks_insert(&matches[i], i + 1);
+	}
+	datapath_begin(datapath, changes, PART);
+	datapath_begin(datapath, changes + PART, PART);
+	for (uint32_t i = 0; i < PART; i++)
+		assert_int_equal(label_to(i), i + 1);
+	datapath_begin(datapath, changes + 2 * PART, MANY - 2 * PART); /* 100 too many */
+	datapath_finish(datapath);
+	for (uint32_t i = 0; i < MANY; i++) {
+		assert_int_equal(changes[i].error, i < 900 ? 0 : -ENOSPC);
+		assert_int_equal(label_to(i), i < 900 ? i + 1 : 0);
+	}
+	for (uint32_t i = 0; i < PART; i++)
+		changes[i].verb = DATAPATH_REMOVE;
+	assert_int_equal(datapath_apply(datapath, changes, PART), 0);
+	for (uint32_t i = 0; i < PART; i++)
+		assert_int_equal(label_to(i), 0);
+	assert_int_equal(datapath_fill(datapath).marks, 900 - PART);
+	datapath_finish(datapath); /* nothing has begun */
+}
+
 static void networks_have_a_capacity_of_their_own(void **state)
 {
 	struct match networks[5];
@@ -332,6 +361,7 @@ int main(void)
 		TEST(scitags_keep_to_their_bits),
 		TEST(interfaces_count),
 		TEST(a_batch_too_many_fills_the_table),
+		TEST(changes_end_while_others_are_prepared),
 		TEST(networks_have_a_capacity_of_their_own),
 		TEST(what_the_kernel_refuses_leaves_no_trace),
 		TEST(a_match_that_is_there_is_refused),

@@ -76,15 +76,28 @@ static int apply(struct datapath *datapath, struct datapath_change *change)
 	return -EINVAL;
 }
 
+void datapath_finish(struct datapath *datapath)
+{
+	for (size_t i = 0; i < datapath->n_begun; i++)
+		datapath->begun[i].error = apply(datapath, &datapath->begun[i]);
+	datapath->n_begun = 0;
+}
+
+void datapath_begin(struct datapath *datapath, struct datapath_change changes[], size_t n)
+{
+	datapath_finish(datapath);
+	datapath->begun = changes;
+	datapath->n_begun = n;
+}
+
 int datapath_apply(struct datapath *datapath, struct datapath_change changes[], size_t n)
 {
 	int first = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		changes[i].error = apply(datapath, &changes[i]);
-		if (first == 0)
-			first = changes[i].error;
-	}
+	datapath_begin(datapath, changes, n);
+	datapath_finish(datapath);
+	for (size_t i = 0; i < n && first == 0; i++)
+		first = changes[i].error;
 	return first;
 }
 

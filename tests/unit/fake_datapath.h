@@ -31,6 +31,8 @@ struct datapath {
 	int error; /* of every change from now on; 0: none ... */
 	unsigned int successes; /* ... but for the next so many ... */
 	unsigned int errors; /* ... and then so many times only; 0: always */
+	struct datapath_change *begun; /* n of them, made as late as may be */
+	size_t n_begun;
 };
 
 /* The slot of this match; NULL: not programmed. */

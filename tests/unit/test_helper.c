@@ -27,7 +27,8 @@ static void count(void *user, size_t piece)
 static void check_run(struct helper *helper, size_t n)
 {
 	memset(done, 0, sizeof(done));
-	helper_run(helper, count, done, n);
+	helper_begin(helper, count, done, n);
+	helper_finish(helper);
 	for (size_t i = 0; i < PIECES_MAX; i++)
 		assert_int_equal(done[i], i < n);
 }
@@ -70,8 +71,10 @@ static void works_on_two_pieces_at_a_time(void **state)
 	if (!helper.runs)
 		skip(); /* a single processor */
 	pthread_barrier_init(&barrier, NULL, 2);
-	for (int i = 0; i < 100; i++)
-		helper_run(&helper, meet, &barrier, 2);
+	for (int i = 0; i < 100; i++) {
+		helper_begin(&helper, meet, &barrier, 2);
+		helper_finish(&helper);
+	}
 	helper_stop(&helper);
 	pthread_barrier_destroy(&barrier);
 }

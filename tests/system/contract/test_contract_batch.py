@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ApplyMarks: order, failures of one and of all, and what is put back (decisions 16, 21, 26)."""
 
+from collections import Counter
+
 import pytest
 
 from lib import pb
@@ -149,6 +151,43 @@ def test_at_most_ten_thousand(client, hosts, listed):
     assert len(listed()) == limit
     answer = client.apply(*map(take, (host["set"]["match"]["destination"] for host in many)))
     assert set(outcomes(answer)) == {REMOVED}
+
+
+# The kernel takes 1,024 marks at a time, while the next ones are decided.
+LARGE = 4000
+
+
+def large(hosts) -> tuple[list[dict], list[str]]:
+    """Marks of which some change again soon after they were made, or long after."""
+    marked = hosts(LARGE)
+    updates = [put(host) for host in marked]
+    updates[1500:1500] = [put(marked[1490], 2), take(marked[1491]), put(marked[3], 2)]
+    return [*updates, take(marked[4]), put(marked[2500], 2)], marked
+
+
+@pytest.mark.parametrize("atomicity", [0, ALL])
+def test_changes_far_apart_in_a_large_batch(client, hosts, listed, atomicity):
+    updates, marked = large(hosts)
+    counted = Counter(outcomes(client.apply(*updates, atomicity=atomicity)))
+    assert counted == {CREATED: LARGE, UPDATED: 3, REMOVED: 2}
+    labels = {mark.match.destination: mark.flow_label for mark in listed()}
+    changed = {marked[1490], marked[3], marked[2500]}
+    gone = {marked[1491], marked[4]}
+    assert labels == {host: 1 + (host in changed) for host in marked if host not in gone}
+
+
+def test_the_last_one_fails_and_with_it_a_large_batch(client, hosts, listed):
+    updates, marked = large(hosts)
+    client.set(marked[7], flow_label=7)
+    before = client.stats()
+    with refused("ALREADY_EXISTS", "MARK", f"updates[{len(updates)}].precondition.must_not_exist"):
+        client.apply(
+            *updates,
+            put(marked[7]) | {"precondition": {"must_not_exist": True}},
+            atomicity=ALL,
+        )
+    assert [mark.flow_label for mark in listed()] == [7]
+    assert client.stats().tables == before.tables
 
 
 @pytest.mark.parametrize("atomicity", [0, ALL])
