@@ -217,10 +217,12 @@ enum stage {
 enum order {
 	ORDER_WORD, /* STAGE_WRITE: mark word, bits 31..0; STAGE_NETWORK: 1: some mark matched
 		     */
-	ORDER_PLACE, /* offset of the IPv6 header << 16 | packets on the wire */
+	ORDER_PLACE, /* offset of the IPv6 header << ORDER_PLACE_SHIFT | packets on the wire */
 	ORDER_BYTES, /* on the wire, as in struct traffic */
 	ORDER_ROW, /* STAGE_WRITE: index in marks */
 };
+
+#define ORDER_PLACE_SHIFT 27
 
 _Static_assert(sizeof(struct exact_key) == 40, "exact_key is hashed as 40 bytes");
 _Static_assert(sizeof(struct prefix_key) == 20, "an LPM key is the length and the bytes");

@@ -67,7 +67,7 @@ static __always_inline void count_marked(const struct counters *counters, struct
 	__sync_fetch_and_add(&counters->interface->marked_bytes, traffic.bytes);
 }
 
-/* It was counted as marked, but stays as it is. */
+/* It was counted as marked, but stays as it is; who reads in between sees it as marked. */
 static __always_inline void count_failed(const struct counters *counters, struct mark_row *row,
 					 __u32 mark, struct traffic traffic)
 {

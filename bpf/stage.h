@@ -22,18 +22,20 @@ _Static_assert(ETH_HLEN + TAGS_MAX * 4 <= NETWORK_MASK, "the writer reaches ever
 static __always_inline void order_place(struct __sk_buff *skb, __u32 network,
 					struct traffic traffic)
 {
-	skb->cb[ORDER_PLACE] = network << 16 | (__u16)traffic.packets;
+	skb->cb[ORDER_PLACE] = network << ORDER_PLACE_SHIFT | (__u32)traffic.packets;
 	skb->cb[ORDER_BYTES] = traffic.bytes;
 }
 
 static __always_inline __u32 ordered_network(const struct __sk_buff *skb)
 {
-	return skb->cb[ORDER_PLACE] >> 16 & NETWORK_MASK;
+	return skb->cb[ORDER_PLACE] >> ORDER_PLACE_SHIFT & NETWORK_MASK;
 }
 
 static __always_inline struct traffic ordered_traffic(const struct __sk_buff *skb)
 {
-	return (struct traffic){(__u16)skb->cb[ORDER_PLACE], skb->cb[ORDER_BYTES]};
+	const __u32 packets = skb->cb[ORDER_PLACE] & ((1u << ORDER_PLACE_SHIFT) - 1);
+
+	return (struct traffic){packets, skb->cb[ORDER_BYTES]};
 }
 
 /* Counts a packet as marked, while the row is at hand, and goes on with the writer, which does

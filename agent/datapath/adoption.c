@@ -29,8 +29,10 @@ void adoption_done(struct adoption *adoption)
 static void adopt(struct datapath *datapath, const struct match *match, uint32_t slot)
 {
 	struct adoption *adoption = &datapath->adoption;
-	uint64_t lease = rows_word(&datapath->rows, slot) >> WORD_LEASE_SHIFT;
+	uint64_t word = rows_word(&datapath->rows, slot), lease = word >> WORD_LEASE_SHIFT;
 
+	/* Who was killed over a change may have left the other stripes behind. */
+	rows_write(&datapath->rows, slot, match->kind, word);
 	adoption->unclaimed[slot] = 1;
 	adoption->left++;
 	filter_adopt(&datapath->filter, match, slot);

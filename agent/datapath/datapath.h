@@ -68,8 +68,8 @@ struct datapath_change {
 /* Programs changes in their order. Every packet sees a change entirely or not at all; once
  * the call returns every later packet sees it. 0 if all succeeded, else the first error;
  * the others were applied, changes[].error tells which is which. No match may occur
- * twice; an INSERT of one that is in the maps is found out (-EEXIST) only in short runs.
- * A REMOVE of one that somebody else took out of the maps succeeds. */
+ * twice; an INSERT of one that is in the maps is found out (-EEXIST) only where keys go one by
+ * one. A REMOVE of one that somebody else took out of the maps succeeds. */
 int datapath_apply(struct datapath *datapath, struct datapath_change changes[], size_t n);
 
 /* The same in two steps, so that there is something else to do while the second thread works:
